@@ -1,0 +1,85 @@
+"""Findings: what is wrong, where, how bad, how sure, and what mends it. Knows no rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.syntax.document import Document, Line
+from ruleset_lint.text import Edit, Span
+
+
+class Severity(Enum):
+    """How bad: an error breaks or opens something; information fails nothing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
+
+
+class Confidence(Enum):
+    """How sure: proven holds on every profile considered; likely on some, or as far as can be told."""
+
+    PROVEN = "proven"
+    LIKELY = "likely"
+
+
+class Safety(Enum):
+    """What a fix may change: nothing that any packet or setting notices; something; only a person can tell."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A span of a document, and what is to be said of it."""
+
+    document: Document[object]
+    span: Span
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A remedy: edits to the document of the finding's primary place, or the kind of file that the rewriter emits."""
+
+    title: str
+    edits: tuple[Edit, ...] = ()
+    safety: Safety = Safety.UNSAFE
+    emits: str = ""  # "raw", "sysctl", "modprobe", "modules-load", "iptables-config", "apply"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause, at one primary place, with any number of related ones.
+
+    `help` are further lines: a packet that shows it, what happens then. `severity` None takes the rule's. `by_absence`:
+    it fires because something is missing, so in a part of a machine it is likely, and a warning at most.
+    """
+
+    place: Place
+    message: str
+    related: tuple[Place, ...] = ()
+    help: tuple[str, ...] = ()
+    fix: Fix | None = None
+    severity: Severity | None = None
+    confidence: Confidence = Confidence.PROVEN
+    by_absence: bool = False
+
+
+def at_rule(ruleset: Ruleset, rule: Rule, note: str = "") -> Place:
+    """The place of a rule of a ruleset."""
+    return Place(ruleset.document, ruleset.span(rule), note)
+
+
+def at_line(document: Document[object], line: Line[object], note: str = "") -> Place:
+    """The place of a whole line, its line ending left out."""
+    return Place(document, document.content_span(line), note)
