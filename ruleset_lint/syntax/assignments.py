@@ -1,0 +1,273 @@
+"""iptables-config and its like: shell scripts that are sourced for their variables. Knows the shell, not the variables.
+
+Words behind an assignment turn it into the environment of a command: `A=b c` runs `c` and leaves `A` unset, and so do
+blanks around the `=`. Typographic quotes are letters to the shell. Code (`if`, `&&`, here-documents) is seen as
+commands and not followed, and the assignments in its branches count as made.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple, cast
+
+from lark import Lark, Token, Transformer, UnexpectedInput
+
+from ruleset_lint.resources import resource
+from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Unparsed
+from ruleset_lint.text import Span
+
+LONGEST_LINE = 16384  # characters, quoted newlines and continuation lines included
+TYPOGRAPHIC_QUOTES = (
+    "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u2032\u2033\u00ab\u00bb\u00b4\uff02\uff07"
+)
+
+_LOGICAL_LINE = re.compile(
+    r"""(?:[^\n'"\\#]++|'[^']*+'|"(?:[^"\\]++|\\.)*+"|\\.|\\\Z|(?<=[^ \t\n;&|()<>])\#|\#[^\n]*+)*+""", re.DOTALL
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEAD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
+_EXPANSION = (
+    r"\$\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|\$(?P<bare>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<code>\$\([^()]*\)|\$\{[^{}]*\}|`[^`]*`)"
+)
+_QUOTED = r"""'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|\\(?P<escaped>.)"""
+_PIECE = re.compile(rf"""{_QUOTED}|{_EXPANSION}|(?P<text>[^'"\\$`]+|.)""", re.DOTALL)
+_QUOTED_PIECE = re.compile(rf"""\\(?P<escaped>[\\$`"\n])|{_EXPANSION}|(?P<text>[^\\$`]+|.)""", re.DOTALL)
+
+
+class Quote(Enum):
+    """How a value is quoted: not, as a whole by one kind of quotes, in part, or by letters that look like quotes."""
+
+    NONE = "none"
+    SINGLE = "single"
+    DOUBLE = "double"
+    MIXED = "mixed"
+    TYPOGRAPHIC = "typographic"
+
+
+class PieceKind(Enum):
+    """What the shell does with a piece of a value: take it, put a variable's value there, or run something for it."""
+
+    TEXT = "text"
+    VARIABLE = "variable"
+    CODE = "code"
+
+
+class Piece(NamedTuple):
+    """A piece of a value: text without its quotes, the name of a variable, or code as written."""
+
+    kind: PieceKind
+    text: str
+
+
+class Assignment(NamedTuple):
+    """`name=value`, `name+=value`; spans are offsets within the line."""
+
+    name: str
+    name_span: Span
+    raw: str
+    value_span: Span
+    quote: Quote
+    pieces: tuple[Piece, ...]
+    append: bool = False
+    exported: bool = False
+    comment: str | None = None
+
+    @property
+    def value(self) -> str:
+        """The value without quotes; variables stand in it as `$name`, a trailing carriage return is part of it."""
+        return _joined(self.pieces)
+
+
+class SpacedAssignment(NamedTuple):
+    """`name = value`, `name= value`, `name =value`: a command to the shell, nothing is set; `value` was meant."""
+
+    name: str
+    name_span: Span
+    gap: Span
+    value: str
+    value_span: Span
+
+
+class CommandLine(NamedTuple):
+    """Anything that runs. `A=b c`: the command is `c`, and `wanted` covers `b c`, the value that was meant."""
+
+    command: str
+    command_span: Span
+    assignments: tuple[Assignment, ...] = ()
+    wanted: Span | None = None
+
+
+class CarriageReturn(NamedTuple):
+    """A line with nothing but a carriage return: the shell looks for a command of that name and goes on."""
+
+
+Statement = Assignment | SpacedAssignment | CommandLine
+
+
+class Statements(NamedTuple):
+    """Several statements on a line: `A=1 B=2`, `A=1; B=2`."""
+
+    statements: tuple[Statement, ...]
+
+
+Node = Statement | Statements | CarriageReturn | Comment | Blank | Unparsed
+
+
+def parse(path: str, text: str) -> Document[Node]:
+    """The statements of a script. A line that quotes or a backslash continue is one Line over several lines of text.
+
+    A quote that is never closed makes its line Unparsed: the shell gives up there, and the lines after it are shown as
+    if it did not.
+    """
+    lines = []
+    parse_line = functools.lru_cache(_parse_line)  # comments and blank lines repeat
+    start, number = 0, 1
+    while start < len(text):
+        end = _line_end(text, start)
+        piece = text[start:end]
+        lines.append(Line(number, Span(start, end), parse_line(piece.removesuffix("\n"))))
+        number += piece.count("\n")
+        start = end
+    return Document(path, text, tuple(lines))
+
+
+def statements(node: Node) -> tuple[Statement, ...]:
+    """The statements of a line."""
+    match node:
+        case Statements(found):
+            return found
+        case Assignment() | SpacedAssignment() | CommandLine():
+            return (node,)
+        case _:
+            return ()
+
+
+def _line_end(text: str, start: int) -> int:
+    match = _LOGICAL_LINE.match(text, start)
+    end = match.end() if match else start
+    closed = text.startswith("\n", end) or end == len(text)
+    newline = end if closed else text.find("\n", start)
+    return newline + 1 if 0 <= newline < len(text) else len(text)
+
+
+def _parse_line(line: str) -> Node:
+    if len(line) > LONGEST_LINE:
+        return Unparsed(LONGEST_LINE + 1, f"line longer than {LONGEST_LINE} characters")
+    if line == "\r":
+        return CarriageReturn()
+    try:
+        return cast("Node", _grammar().parse(line))
+    except UnexpectedInput as error:
+        offset = error.pos_in_stream or 0
+        quote = line[offset : offset + 1] in ("'", '"')
+        return Unparsed(offset + 1, "the quote is never closed" if quote else "not a statement that the shell takes")
+
+
+def _pieces(raw: str, pattern: re.Pattern[str] = _PIECE) -> Iterator[Piece]:
+    for match in pattern.finditer(raw):
+        kind, text = match.lastgroup, match[match.lastgroup or 0]
+        if kind == "double":
+            yield from _pieces(text, _QUOTED_PIECE)
+        elif kind in ("braced", "bare"):
+            yield Piece(PieceKind.VARIABLE, text)
+        elif kind == "code":
+            yield Piece(PieceKind.CODE, text)
+        elif kind != "escaped" or text != "\n":
+            yield Piece(PieceKind.TEXT, text)
+
+
+def _joined(pieces: Iterable[Piece]) -> str:
+    return "".join("$" + piece.text if piece.kind is PieceKind.VARIABLE else piece.text for piece in pieces)
+
+
+def _quote(raw: str) -> Quote:
+    visible = raw.rstrip("\r")
+    if visible and (visible[0] in TYPOGRAPHIC_QUOTES or visible[-1] in TYPOGRAPHIC_QUOTES):
+        return Quote.TYPOGRAPHIC
+    kinds = {match.lastgroup for match in _PIECE.finditer(visible)}
+    if not kinds & {"single", "double"}:
+        return Quote.NONE
+    whole = _PIECE.fullmatch(visible)
+    return Quote(whole.lastgroup) if whole and whole.lastgroup in ("single", "double") else Quote.MIXED
+
+
+def _span(token: Token) -> Span:
+    start = token.start_pos or 0
+    return Span(start, start + len(token))
+
+
+def _assignment(token: Token, *, exported: bool = False) -> Assignment:
+    span = _span(token)
+    head = _HEAD.match(token)
+    name, plus, equals = (head[1], head[2], head.end()) if head else ("", "", 0)
+    raw = token[equals:]
+    name_span, value_span = Span(span.start, span.start + len(name)), Span(span.start + equals, span.end)
+    return Assignment(name, name_span, raw, value_span, _quote(raw), tuple(_pieces(raw)), plus == "+", exported)
+
+
+def _command(before: list[Token], words: list[Token]) -> CommandLine:
+    assignments = tuple(map(_assignment, before))
+    end = _span(words[-1]).end - words[-1].endswith("\r")
+    wanted = Span(assignments[-1].value_span.start, end) if assignments else None
+    return CommandLine(_joined(_pieces(words[0])), _span(words[0]), assignments, wanted)
+
+
+def _spaced(before: list[Token], words: list[Token]) -> SpacedAssignment | None:
+    """The assignment that was meant by an empty one with words behind it, or by a name with `=` behind it."""
+    head = _HEAD.fullmatch(before[0]) if len(before) == 1 else None
+    if head and words[0].type == "WORD" and words[0] != "\r":
+        return _meant(head[1], _span(before[0]).start, words, _span(words[0]).start)
+    if before or not words[1:] or not _NAME.fullmatch(words[0]) or not re.match("=(?!=)", words[1]):
+        return None
+    behind = _span(words[1]).start + 1
+    rest = words[2:]
+    if len(words[1]) > 1:
+        return _meant(words[0], _span(words[0]).start, [Token("WORD", words[1][1:], behind), *rest], behind)
+    return _meant(words[0], _span(words[0]).start, rest, _span(rest[0]).start if rest else behind)
+
+
+def _meant(name: str, start: int, words: list[Token], behind: int) -> SpacedAssignment:
+    name_span = Span(start, start + len(name))
+    end = _span(words[-1]).end - words[-1].endswith("\r") if words else behind
+    value = " ".join(_joined(_pieces(word)) for word in words).rstrip("\r")
+    return SpacedAssignment(str(name), name_span, Span(name_span.end, behind), value, Span(behind, max(behind, end)))
+
+
+class _Nodes(Transformer[Token, Node]):
+    """Nodes of a line from the grammar's terminals."""
+
+    def start(self, children: list[tuple[Statement, ...] | Token]) -> Node:
+        comment = next((child[1:] for child in children if isinstance(child, Token)), None)
+        found = tuple(statement for child in children if not isinstance(child, Token) for statement in child)
+        if not found:
+            return Blank() if comment is None else Comment(comment)
+        if len(found) > 1:
+            return Statements(found)
+        return found[0]._replace(comment=comment) if isinstance(found[0], Assignment) else found[0]
+
+    def assignments(self, tokens: list[Token]) -> tuple[Statement, ...]:
+        return tuple(map(_assignment, tokens))
+
+    def command(self, tokens: list[Token]) -> tuple[Statement, ...]:
+        count = next(number for number, token in enumerate(tokens) if token.type != "ASSIGNMENT")
+        before, words = tokens[:count], tokens[count:]
+        return (_spaced(before, words) or _command(before, words),)
+
+    def export(self, tokens: list[Token]) -> tuple[Statement, ...]:
+        command, *words = tokens
+        before = [token for token in words[:1] if token.type == "ASSIGNMENT"]
+        spaced = _spaced(before, words[len(before) :]) if len(words) > 1 else None
+        if spaced:
+            return (spaced,)
+        found = tuple(_assignment(token, exported=True) for token in words if token.type == "ASSIGNMENT")
+        return found or (_command([], [command, *words]),)
+
+
+@functools.cache
+def _grammar() -> Lark:
+    grammar = (resource("grammar") / "assignments.lark").read_text("utf-8")
+    return Lark(grammar, parser="lalr", transformer=_Nodes())

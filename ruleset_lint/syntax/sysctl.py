@@ -1,0 +1,103 @@
+"""sysctl.conf and files in sysctl.d: keys and values. Knows how a key is spelled, not which keys there are."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import NamedTuple, cast
+
+from lark import Lark, Token, Transformer, UnexpectedInput
+
+from ruleset_lint.resources import resource
+from ruleset_lint.syntax.document import Blank, Comment, Document, Unparsed, parse_lines
+from ruleset_lint.text import Span
+
+LONGEST_LINE = 16384  # characters; sysctl.conf(5): a value has 4096 at most
+
+_SWAP = str.maketrans("./", "/.")
+_SEPARATORS = re.compile(r"\.{2,}")
+
+
+class Assignment(NamedTuple):
+    """`key = value`; spans are offsets within the line. `may_fail` is the dash before the key."""
+
+    key: str
+    key_span: Span
+    value: str
+    value_span: Span
+    may_fail: bool = False
+
+    @property
+    def name(self) -> str:
+        """The key in its dotted spelling."""
+        return normal_key(self.key)
+
+
+class Exclusion(NamedTuple):
+    """`-key`: patterns of other lines do not set this key (sysctl.d(5))."""
+
+    key: str
+    key_span: Span
+
+    @property
+    def name(self) -> str:
+        """The key in its dotted spelling."""
+        return normal_key(self.key)
+
+
+Node = Assignment | Exclusion | Comment | Blank | Unparsed
+
+
+def parse(path: str, text: str) -> Document[Node]:
+    """The settings of a file, line by line; a line that sysctl passes over with a warning is Unparsed."""
+    return parse_lines(path, text, functools.lru_cache(_parse_line))  # comments and blank lines repeat
+
+
+def normal_key(key: str) -> str:
+    """The dotted spelling of a key, as sysctl.d(5) reads it: slashes and dots change places if a slash comes first.
+
+    `net/ipv4/conf/eth0.100/forwarding` and `net.ipv4.conf.eth0/100.forwarding` are one key.
+    """
+    slashes_first = "/" in key.partition(".")[0]
+    dotted = key.translate(_SWAP) if slashes_first else key
+    return _SEPARATORS.sub(".", dotted).strip(".")
+
+
+def _parse_line(line: str) -> Node:
+    if len(line) > LONGEST_LINE:
+        return Unparsed(LONGEST_LINE + 1, f"line longer than {LONGEST_LINE} characters")
+    try:
+        return cast("Node", _grammar().parse(line))
+    except UnexpectedInput as error:
+        return Unparsed((error.pos_in_stream or 0) + 1, "`key = value` expected")
+
+
+class _Nodes(Transformer[Token, Node]):
+    """Nodes of a line from the grammar's terminals."""
+
+    def assignment(self, tokens: list[Token]) -> Node:
+        by_type = {token.type: token for token in tokens}
+        key = by_type["KEY"]
+        behind = _span(by_type["EQUAL"]).end
+        value = by_type.get("VALUE") or Token("VALUE", "", behind)
+        return Assignment(str(key), _span(key), str(value), _span(value), "DASH" in by_type)
+
+    def exclusion(self, tokens: list[Token]) -> Node:
+        return Exclusion(str(tokens[1]), _span(tokens[1]))
+
+    def comment(self, tokens: list[Token]) -> Node:
+        return Comment(tokens[0][1:])
+
+    def blank(self, _tokens: list[Token]) -> Node:
+        return Blank()
+
+
+def _span(token: Token) -> Span:
+    start = token.start_pos or 0
+    return Span(start, start + len(token))
+
+
+@functools.cache
+def _grammar() -> Lark:
+    grammar = (resource("grammar") / "sysctl.lark").read_text("utf-8")
+    return Lark(grammar, parser="lalr", transformer=_Nodes())
