@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ruleset_lint.model.ruleset import Rule, Test
-from ruleset_lint.model.shape import Part
+from ruleset_lint.model.shape import Part, Use
 from ruleset_lint.netfilter.values import Network, Ports
-
-_PORT_PROTOCOLS = {6, 17, 33, 132, 136}
 
 
 class Answer(Enum):
@@ -58,7 +56,9 @@ class Sketch:
 
 def answer(rule: Rule, sketch: Sketch) -> Answer:
     """Whether a rule's conditions hold for the packets of a sketch."""
-    result = _parameters(rule, sketch)
+    result = Answer.YES
+    for use in rule.shape.parameters:
+        result = both(result, parameter_answer(rule, use, sketch))
     for part in rule.shape.matches:
         if result is Answer.NO:
             return result
@@ -66,20 +66,23 @@ def answer(rule: Rule, sketch: Sketch) -> Answer:
     return result
 
 
-def _parameters(rule: Rule, sketch: Sketch) -> Answer:
-    shape = rule.shape
-    if not shape.parameters:
-        return Answer.YES
-    result = _protocol(rule.protocol, sketch.protocol) if shape.parameter("-p") else Answer.YES
-    if shape.parameter("-s"):
-        result = both(result, _networks(rule.source, sketch.source))
-    if shape.parameter("-d"):
-        result = both(result, _networks(rule.destination, sketch.destination))
-    if shape.parameter("-i"):
-        result = both(result, _interface(rule.in_interface, sketch.in_interface, sketch.not_in))
-    if shape.parameter("-o"):
-        result = both(result, _interface(rule.out_interface, sketch.out_interface, sketch.not_out))
-    return Answer.MAYBE if result is Answer.YES and shape.parameter("-f") else result
+def parameter_answer(rule: Rule, use: Use, sketch: Sketch) -> Answer:
+    """Whether one of `-p -s -d -i -o -f` holds; other parameters ask nothing."""
+    match use.option.name:
+        case "-p":
+            return _protocol(rule.protocol, sketch.protocol)
+        case "-s":
+            return _networks(rule.source, sketch.source)
+        case "-d":
+            return _networks(rule.destination, sketch.destination)
+        case "-i":
+            return _interface(rule.in_interface, sketch.in_interface, sketch.not_in)
+        case "-o":
+            return _interface(rule.out_interface, sketch.out_interface, sketch.not_out)
+        case "-f":
+            return Answer.MAYBE
+        case _:
+            return Answer.YES
 
 
 def match_answer(rule: Rule, part: Part, sketch: Sketch) -> Answer:
@@ -162,17 +165,21 @@ def _interface(test: Test[str] | None, known: str | None, excluded: str | None) 
 def _transport(rule: Rule, part: Part, sketch: Sketch) -> Answer:
     result = Answer.YES
     for use in part.uses:
-        match use.option.name:
-            case "--sport" | "--sports":
-                this = _ports(_port_test(rule, part, use.option.name), sketch.source_port)
-            case "--dport" | "--dports":
-                this = _ports(_port_test(rule, part, use.option.name), sketch.destination_port)
-            case "--tcp-flags" | "--syn":
-                this = _flags(rule, sketch)
-            case _:
-                this = Answer.MAYBE
-        result = both(result, this)
+        result = both(result, transport_answer(rule, part, use, sketch))
     return result
+
+
+def transport_answer(rule: Rule, part: Part, use: Use, sketch: Sketch) -> Answer:
+    """Whether one option of tcp, udp, sctp, dccp or multiport holds."""
+    match use.option.name:
+        case "--sport" | "--sports":
+            return _ports(_port_test(rule, part, use.option.name), sketch.source_port)
+        case "--dport" | "--dports":
+            return _ports(_port_test(rule, part, use.option.name), sketch.destination_port)
+        case "--tcp-flags" | "--syn":
+            return _flags(rule, sketch)
+        case _:
+            return Answer.MAYBE
 
 
 def _port_test(rule: Rule, part: Part, name: str) -> Test[Ports] | None:

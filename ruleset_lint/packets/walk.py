@@ -19,7 +19,7 @@ class Decision(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a chain may do with a sketch's packets, in the order of the rules; `falls_through` if some may leave at its end."""
+    """What a chain may do with a sketch's packets, rule by rule; `falls_through` if some may leave at its end."""
 
     decisions: tuple[Decision, ...]
     falls_through: bool
@@ -52,7 +52,7 @@ def walk(ruleset: Ruleset, table: str, hook: str, sketch: Sketch) -> Outcome:
     if chain is None:
         return Outcome((Decision(Verdict.ACCEPT, None),), False)
     walking = _Walk(ruleset.tables[table], sketch)
-    for name in _bottom_up(walking.table, hook):
+    for name in bottom_up(walking.table, hook):
         walking.known[name] = _chain_outcome(walking, walking.table.chains[name])
     outcome = walking.known[hook]
     policy = (
@@ -61,7 +61,7 @@ def walk(ruleset: Ruleset, table: str, hook: str, sketch: Sketch) -> Outcome:
     return Outcome((*outcome.decisions, *policy), False)
 
 
-def _bottom_up(table: Table, hook: str) -> Iterator[str]:
+def bottom_up(table: Table, hook: str) -> Iterator[str]:
     """The chains below a hook, every chain after those it calls."""
     done: set[str] = set()
     stack = [(hook, iter(table.callees[hook]))]
@@ -95,7 +95,7 @@ def _chain_outcome(walking: _Walk, chain: Chain) -> Outcome:
 
 
 def _rule_outcome(walking: _Walk, rule: Rule) -> Outcome:
-    """What becomes of the packets that a rule matches; RETURN among the decisions: they leave the rule's chain at its end."""
+    """What becomes of the packets that a rule matches; by RETURN they leave the rule's chain at its end."""
     jump = rule.jump if rule.shape.jump else None
     if jump is None:
         continues = rule.verdict is Verdict.CONTINUE

@@ -77,3 +77,15 @@ def is_terminated(line: str) -> bool:
 def _is_closed(raw: str) -> bool:
     quoted = raw.partition('"')[2]
     return '"' not in raw or quoted != _without_closing_quote(quoted)
+
+
+def quote(word: str) -> str:
+    """A word as restore reads it back, in quotes where it needs them.
+
+    Raises ValueError for a word with a line break or a NUL byte, which would end the line or the word.
+    """
+    if "\n" in word or "\0" in word:
+        raise ValueError("line break or NUL byte in a word")
+    if word and not re.search(r"[\s\"'\\]", word):
+        return word
+    return '"' + re.sub(r'(["\\])', r"\\\1", word) + '"'

@@ -1,0 +1,208 @@
+"""The goal `notrack`: tracking stays, the services named leave it. Knows rulesets, not the files of a host.
+
+The rules that are there stay as they are. The service's packets leave each built-in chain at its top and are decided in
+copies in which every state test has been answered in advance, so the rewrite is right by construction and one mechanism
+serves every role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
+
+from ruleset_lint.model.loading import load
+from ruleset_lint.model.ruleset import Rule, Ruleset, tracks, untracks
+from ruleset_lint.netfilter.services import ADMINISTRATION, Service
+from ruleset_lint.netfilter.values import PROTOCOLS
+from ruleset_lint.packets.sketch import Answer, answer
+from ruleset_lint.rewrite.layout import Additions, additions, removals
+from ruleset_lint.rewrite.opening import UndecidableError
+from ruleset_lint.rewrite.printing import action_words, called_routines, chain_lines, chain_names, rule_line
+from ruleset_lint.rewrite.program import ACCEPT, Call, Routine, Workshop, depth, only_action
+from ruleset_lint.rewrite.refusals import Refusal, refusals
+from ruleset_lint.rewrite.roles import (
+    DEFAULT_DIALECT,
+    Dialect,
+    Diversion,
+    Work,
+    diversions,
+    incoming,
+    notrack_rules,
+    opening,
+    outgoing,
+)
+from ruleset_lint.rewrite.specialise import specialise
+from ruleset_lint.syntax.iptables_save import parse
+from ruleset_lint.text import apply_edits
+
+DEEPEST = 15  # calls below a built-in chain; nft refuses more (measured: 15 user chains load, 16 do not)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be untracked, and how the host spells it."""
+
+    services: tuple[Service, ...]
+    dialect: Dialect = DEFAULT_DIALECT
+    administration: Service = ADMINISTRATION
+    even_administration: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A ruleset's new text, unless something is in the way; what was done, and what to know of it."""
+
+    ruleset: Ruleset
+    text: str
+    services: tuple[Service, ...]
+    diversions: tuple[tuple[Service, Diversion], ...]
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[Refusal, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether the new text differs."""
+        return self.text != self.ruleset.document.text
+
+
+def untrack(ruleset: Ruleset, request: Request) -> Rewritten:
+    """The ruleset with the services untracked; with refusals, the text is the old one."""
+    base = _base(ruleset, request.services)
+    found = [refusal for service in request.services for refusal in _reasons(base, ruleset, service, request)]
+    absent = {refusal.service for refusal in found if refusal.code == "R0"}
+    refused = tuple(refusal for refusal in found if not refusal.warning and refusal.service not in absent)
+    warnings = tuple(refusal for refusal in found if refusal.warning and refusal.service not in absent)
+    services = tuple(service for service in request.services if service not in absent)
+    missing = tuple(refusal for refusal in found if refusal.code == "R0")
+    nothing = Rewritten(ruleset, ruleset.document.text, (), (), refused, (*missing, *warnings))
+    if refused or not services:
+        return nothing
+    return _build(base, ruleset, services, request, replace(nothing, services=services))
+
+
+def _reasons(base: Ruleset, ruleset: Ruleset, service: Service, request: Request) -> Iterator[Refusal]:
+    work = Work(Workshop(), base, service, request.dialect)
+    yield from refusals(work, administration=request.administration, even_administration=request.even_administration)
+    yield from _untracked_beside(work, ruleset)
+
+
+def _untracked_beside(work: Work, ruleset: Ruleset) -> Iterator[Refusal]:
+    """Raw rules that untrack more than the service: they cannot be replaced, and would change what is measured by."""
+    for rule in work.ruleset.where(untracks):
+        sketch = incoming(work) if rule.chain != "OUTPUT" else outgoing(work)
+        if answer(rule, sketch) is not Answer.NO:
+            reason = "it is untracked already, by a rule that untracks more than this service"
+            yield Refusal("R9", work.service, reason, ruleset, rule)
+
+
+def _build(
+    base: Ruleset, ruleset: Ruleset, services: Sequence[Service], request: Request, nothing: Rewritten
+) -> Rewritten:
+    done: list[tuple[Service, Diversion]] = []
+    tables: dict[str, Additions] = {}
+    for service in services:
+        work = Work(Workshop(), base, service, request.dialect)
+        try:
+            made = tuple(diversions(work))
+        except UndecidableError as error:
+            return replace(nothing, services=(), refusals=(Refusal("R6", service, str(error), ruleset, error.rule),))
+        late = _udp_reply_refused(work) or _too_deep(work, made)
+        if late:
+            return replace(nothing, services=(), refusals=(late,))
+        done += ((service, diversion) for diversion in made)
+        _add(tables, work, made, base)
+    text = apply_edits(base.document.text, additions(base, tables))
+    return replace(nothing, text=text, diversions=tuple(done))
+
+
+def _base(ruleset: Ruleset, services: Sequence[Service]) -> Ruleset:
+    """The ruleset without what an earlier rewrite made, and without raw rules for just these services."""
+    unwanted = [rule for rule in ruleset.where(untracks) if _untracks_only(rule, services)]
+    edits = removals(ruleset, unwanted)
+    if not edits:
+        return ruleset
+    text = apply_edits(ruleset.document.text, edits)
+    return load(parse(ruleset.document.path, text), ruleset.family, fragment=ruleset.fragment)
+
+
+def _untracks_only(rule: Rule, services: Sequence[Service]) -> bool:
+    """Whether a raw rule untracks nothing but services, requests or replies."""
+    protocol = rule.protocol
+    tests = [test for test in (rule.source_ports, rule.destination_ports) if test]
+    if protocol is None or protocol.negated or len(tests) != 1 or tests[0].negated:
+        return False
+    ports = {service.port for service in services if PROTOCOLS[service.protocol] == protocol.value}
+    return all(low == high and low in ports for low, high in tests[0].value)
+
+
+def _udp_reply_refused(work: Work) -> Refusal | None:
+    """For UDP every packet is judged as the first: what is accepted as NEW must be accepted as ESTABLISHED too."""
+    if work.service.protocol != "udp" or work.ruleset.chain("filter", "INPUT") is None:
+        return None
+    new = specialise(work.workshop, work.ruleset, "filter", "INPUT", opening(work))
+    later = specialise(work.workshop, work.ruleset, "filter", "INPUT", replace(opening(work), state="ESTABLISHED"))
+    if later is new or only_action(later) == ACCEPT:
+        return None
+    return Refusal("R4", work.service, "its later packets are not accepted wherever its first ones are", work.ruleset)
+
+
+def _too_deep(work: Work, made: Sequence[Diversion]) -> Refusal | None:
+    if all(depth(diversion.routine) + _existing_depth(work, diversion.table) <= DEEPEST for diversion in made):
+        return None
+    return Refusal("R6", work.service, f"its chains would nest deeper than {DEEPEST}, which nft refuses", work.ruleset)
+
+
+def _existing_depth(work: Work, table: str) -> int:
+    """An upper bound of how deep chains that stay as they are may nest."""
+    found = work.ruleset.tables[table]
+    deep: dict[str, int] = {}
+    for name in TopologicalSorter(found.callees).static_order():
+        deep[name] = 1 + max((deep.get(callee, 0) for callee in found.callees[name]), default=-1)
+    return max(deep.values(), default=0)
+
+
+def _add(tables: dict[str, Additions], work: Work, made: Sequence[Diversion], base: Ruleset) -> None:
+    for table in dict.fromkeys(diversion.table for diversion in made):
+        own = [diversion for diversion in made if diversion.table == table]
+        before = tables.get(table, Additions())
+        tables[table] = _together(
+            before, _table_additions(work, own, set(base.tables[table].chains) | set(before.chains))
+        )
+    tables["raw"] = _together(tables.pop("raw", Additions()), _raw_additions(work))
+
+
+def _table_additions(work: Work, made: Sequence[Diversion], taken: set[str]) -> Additions:
+    routines = called_routines([diversion.routine for diversion in made])
+    single = [routine for routine in routines if only_action(routine) is not None and _is_start(routine, made)]
+    needed = [routine for routine in routines if routine not in single]
+    names = chain_names(work.service, needed, taken)
+    top: dict[str, list[str]] = {}
+    for diversion in made:
+        words = action_words(only_action(diversion.routine) or Call(diversion.routine), names)
+        line = rule_line(work.service, diversion.hook, diversion.conditions, words, diversion.purpose)
+        top.setdefault(diversion.hook, []).append(line)
+    return Additions(tuple(names.values()), chain_lines(work.service, needed, names), top)
+
+
+def _is_start(routine: Routine, made: Sequence[Diversion]) -> bool:
+    return any(diversion.routine is routine for diversion in made)
+
+
+def _raw_additions(work: Work) -> Additions:
+    top = {
+        chain: [rule_line(work.service, chain, conditions, work.dialect.notrack, purpose)]
+        for (chain, conditions), purpose in zip(notrack_rules(work), ("requests", "replies"), strict=True)
+    }
+    return Additions(top=top)
+
+
+def _together(first: Additions, second: Additions) -> Additions:
+    hooks = dict.fromkeys((*first.top, *second.top))
+    top = {hook: [*first.top.get(hook, ()), *second.top.get(hook, ())] for hook in hooks}
+    return Additions((*first.chains, *second.chains), (*first.rules, *second.rules), top)
+
+
+def keeps_tracking(ruleset: Ruleset) -> bool:
+    """Whether a rule of the family turns connection tracking on at all."""
+    return any(tracks(shape) for shape in ruleset.by_shape)
