@@ -70,7 +70,7 @@ def _on_way(work: Work) -> Iterator[tuple[Rule, Sketch]]:
 
 
 def _not_accepted(work: Work) -> Iterator[Refusal]:
-    if not walk(work.ruleset, "filter", "INPUT", opening(work)).may(Verdict.ACCEPT):
+    if not walk(work.ruleset, "filter", "INPUT", opening(work)).may(Verdict.ACCEPT, Verdict.ELSEWHERE):
         yield _refuse(work, "R0", "no rule accepts a new connection to it")
 
 
