@@ -10,7 +10,7 @@ import pytest
 from ruleset_lint.model.loading import load
 from ruleset_lint.netfilter.services import Service, parse_service
 from ruleset_lint.rewrite.notrack import Request, Rewritten, untrack
-from ruleset_lint.rewrite.roles import Dialect
+from ruleset_lint.rewrite.service_packets import Dialect
 from ruleset_lint.syntax.iptables_save import parse
 
 WEB, DNS, SSH = Service("tcp", 80), Service("udp", 53), Service("tcp", 22)

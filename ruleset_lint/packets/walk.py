@@ -61,6 +61,22 @@ def walk(ruleset: Ruleset, table: str, hook: str, sketch: Sketch) -> Outcome:
     return Outcome((*outcome.decisions, *policy), False)
 
 
+def rules_on_way(ruleset: Ruleset, table: str, hook: str, sketch: Sketch) -> Iterator[Rule]:
+    """Each rule that some packet of the sketch can meet and match, in a built-in chain and below."""
+    found = ruleset.tables.get(table)
+    waiting = [hook] if found and hook in found.chains else []
+    seen = set(waiting)
+    while found and waiting:
+        for rule in found.chains[waiting.pop()].rules:
+            if answer(rule, sketch) is Answer.NO:
+                continue
+            yield rule
+            jump = rule.jump
+            if jump is not None and jump in found.chains and jump not in seen:
+                seen.add(jump)
+                waiting.append(jump)
+
+
 def bottom_up(table: Table, hook: str) -> Iterator[str]:
     """The chains below a hook, every chain after those it calls."""
     done: set[str] = set()

@@ -21,17 +21,8 @@ from ruleset_lint.rewrite.opening import UndecidableError
 from ruleset_lint.rewrite.printing import action_words, called_routines, chain_lines, chain_names, rule_line
 from ruleset_lint.rewrite.program import ACCEPT, Call, Routine, Workshop, depth, only_action
 from ruleset_lint.rewrite.refusals import Refusal, refusals
-from ruleset_lint.rewrite.roles import (
-    DEFAULT_DIALECT,
-    Dialect,
-    Diversion,
-    Work,
-    diversions,
-    incoming,
-    notrack_rules,
-    opening,
-    outgoing,
-)
+from ruleset_lint.rewrite.roles import Diversion, diversions, notrack_rules
+from ruleset_lint.rewrite.service_packets import DEFAULT_DIALECT, Dialect, Work, incoming, opening, outgoing
 from ruleset_lint.rewrite.specialise import specialise
 from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import apply_edits

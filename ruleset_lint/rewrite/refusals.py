@@ -18,9 +18,9 @@ from ruleset_lint.netfilter.hooks import INCOMING, OUTGOING
 from ruleset_lint.netfilter.modules import helper_for
 from ruleset_lint.netfilter.services import BROADCAST_OR_MULTICAST, HELPER_DATA, SENDS_FROM_OWN_PORT, Service
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
-from ruleset_lint.packets.walk import walk
+from ruleset_lint.packets.walk import rules_on_way, walk
 from ruleset_lint.rewrite.conditions import STATE_TESTS
-from ruleset_lint.rewrite.roles import Work, incoming, opening, outgoing, rules_on_way
+from ruleset_lint.rewrite.service_packets import Work, incoming, opening, outgoing
 
 _WEB = (Service("tcp", 80), Service("tcp", 443))
 _SOURCE_NAT = ("MASQUERADE", "SNAT", "NETMAP")
@@ -62,8 +62,7 @@ def _on_way(work: Work) -> Iterator[tuple[Rule, Sketch]]:
     for ways, packets in ((INCOMING, incoming(work)), (OUTGOING, outgoing(work))):
         for state, (table, hook) in itertools.product(_STATES, ways):
             sketch = replace(packets, state=state)
-            for name, index in rules_on_way(work.ruleset, table, hook, sketch):
-                rule = work.ruleset.tables[table].chains[name].rules[index]
+            for rule in rules_on_way(work.ruleset, table, hook, sketch):
                 if rule.line.number not in seen:
                     seen.add(rule.line.number)
                     yield rule, sketch
@@ -77,8 +76,7 @@ def _not_accepted(work: Work) -> Iterator[Refusal]:
 def _translated(work: Work) -> Iterator[Refusal]:
     """R1: NAT does not exist for untracked packets, and a reply to a translated connection must stay tracked."""
     for table, hook in (("nat", "PREROUTING"), ("nat", "INPUT")):
-        for name, index in rules_on_way(work.ruleset, table, hook, opening(work)):
-            rule = work.ruleset.tables[table].chains[name].rules[index]
+        for rule in rules_on_way(work.ruleset, table, hook, opening(work)):
             if rule.verdict is Verdict.TRANSLATE:
                 yield _refuse(work, "R1", "its first packet may be translated, which untracked packets never are", rule)
     for rule in work.ruleset.where(lambda shape: bool(shape.target and shape.target.name in ("DNAT", "REDIRECT"))):
@@ -109,8 +107,7 @@ def _helped(work: Work) -> Iterator[Refusal]:
     if work.service in HELPER_DATA:
         yield _refuse(work, "R2", "it is the data port of a helper, whose connections are RELATED")
     for hook, sketch in (("PREROUTING", incoming(work)), ("OUTPUT", outgoing(work))):
-        for name, index in rules_on_way(work.ruleset, "raw", hook, sketch):
-            rule = work.ruleset.tables["raw"].chains[name].rules[index]
+        for rule in rules_on_way(work.ruleset, "raw", hook, sketch):
             if rule.target == "CT" and rule.option(rule.shape.target, "--helper"):
                 yield _refuse(work, "R2", "a helper is assigned to its connections", rule)
 
@@ -126,8 +123,7 @@ def _per_connection(work: Work) -> Iterator[Refusal]:
             if tracks and rule.table != "nat" and (part.name not in STATE_TESTS or _asks_more(rule, part.name)):
                 yield _refuse(work, "R3", f"{part.name} {_ENTRY_TESTS}", rule)
     for hook, sketch in (("PREROUTING", incoming(work)), ("OUTPUT", outgoing(work))):
-        for name, index in rules_on_way(work.ruleset, "raw", hook, sketch):
-            rule = work.ruleset.tables["raw"].chains[name].rules[index]
+        for rule in rules_on_way(work.ruleset, "raw", hook, sketch):
             if rule.target == "CT" and not rule.option(rule.shape.target, "--helper") and not _notracks(rule):
                 yield _refuse(work, "R3", "CT gives its connections a zone, a timeout or events", rule)
 

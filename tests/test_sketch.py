@@ -1,0 +1,83 @@
+"""What a rule answers to packets of which only some fields are known."""
+
+from __future__ import annotations
+
+import pytest
+
+from ruleset_lint.model.loading import load
+from ruleset_lint.model.ruleset import Rule
+from ruleset_lint.netfilter.values import Network
+from ruleset_lint.packets.sketch import Answer, Sketch, answer, both
+from ruleset_lint.syntax.iptables_save import parse
+
+YES, NO, MAYBE = Answer.YES, Answer.NO, Answer.MAYBE
+WEB = Sketch(protocol=6, destination_port=(80, 80), not_in="lo", destination_is_local=True)
+SYN = Sketch(protocol=6, flags_set=frozenset({"SYN"}), flags_clear=frozenset({"ACK", "RST", "FIN"}))
+FROM_TEN = Sketch(source=Network(0x0A000000, 0xFF000000))
+
+
+def rule(words: str, family: int = 4) -> Rule:
+    return load(parse("test", f"*filter\n-A INPUT {words}\nCOMMIT\n"), family).rules[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "sketch", "expected"),
+    [
+        pytest.param("-j DROP", WEB, YES, id="no condition"),
+        pytest.param("-p tcp", WEB, YES, id="protocol"),
+        pytest.param("-p 6", WEB, YES, id="protocol by number"),
+        pytest.param("! -p udp", WEB, YES, id="another protocol negated"),
+        pytest.param("-p udp", WEB, NO, id="another protocol"),
+        pytest.param("-p all", WEB, YES, id="all protocols"),
+        pytest.param("-p tcp", Sketch(), MAYBE, id="protocol not known"),
+        pytest.param("-p tcp --dport 80", WEB, YES, id="port"),
+        pytest.param("-p tcp --dport http", WEB, YES, id="port by name"),
+        pytest.param("-p tcp --dport 1:1023", WEB, YES, id="range with the port"),
+        pytest.param("-p tcp ! --dport 80", WEB, NO, id="port negated"),
+        pytest.param("-p tcp --dport 443", WEB, NO, id="another port"),
+        pytest.param("-p tcp --sport 1024:", WEB, MAYBE, id="port that is not known"),
+        pytest.param("-p tcp -m multiport --dports 22,80", WEB, YES, id="port of a list"),
+        pytest.param("-p tcp -m multiport --dports 22,443", WEB, NO, id="no port of a list"),
+        pytest.param("-i lo", WEB, NO, id="interface it does not use"),
+        pytest.param("! -i lo", WEB, YES, id="interface it does not use, negated"),
+        pytest.param("-i eth0", WEB, MAYBE, id="interface it may use"),
+        pytest.param("-i eth+", Sketch(in_interface="eth0"), YES, id="interface by its beginning"),
+        pytest.param("-i +", Sketch(), YES, id="any interface"),
+        pytest.param("-s 10.0.0.0/8", FROM_TEN, YES, id="source inside"),
+        pytest.param("-s 10.1.0.0/16", FROM_TEN, MAYBE, id="source partly inside"),
+        pytest.param("-s 192.0.2.0/24", FROM_TEN, NO, id="source outside"),
+        pytest.param("! -s 192.0.2.0/24", FROM_TEN, YES, id="source outside, negated"),
+        pytest.param("-s 0.0.0.0/0", Sketch(), YES, id="any source"),
+        pytest.param("-s 10.0.0.0/8,192.0.2.1", FROM_TEN, YES, id="source in a list"),
+        pytest.param("-s example.com", FROM_TEN, MAYBE, id="source by name"),
+        pytest.param("-p tcp --syn", SYN, YES, id="SYN"),
+        pytest.param("-p tcp ! --syn", SYN, NO, id="not SYN"),
+        pytest.param("-p tcp --tcp-flags SYN,PSH SYN", SYN, MAYBE, id="a flag not known"),
+        pytest.param("-p tcp --tcp-flags ACK ACK", SYN, NO, id="a flag that is clear"),
+        pytest.param("-p tcp --tcp-flags SYN ACK", SYN, NO, id="set outside the mask never matches"),
+        pytest.param("-m state --state NEW", Sketch(state="NEW"), YES, id="state"),
+        pytest.param("-m state ! --state NEW", Sketch(state="UNTRACKED"), YES, id="negated list matches UNTRACKED"),
+        pytest.param("-m conntrack --ctstate new,related", Sketch(state="NEW"), YES, id="state in lower case"),
+        pytest.param("-m conntrack --ctstate SNAT", Sketch(state="NEW"), MAYBE, id="translation is no state"),
+        pytest.param("-m conntrack --ctstate NEW --ctdir REPLY", Sketch(state="NEW"), MAYBE, id="more than the state"),
+        pytest.param("-m addrtype --dst-type LOCAL", WEB, YES, id="local destination"),
+        pytest.param("-m addrtype ! --dst-type LOCAL", WEB, NO, id="local destination negated"),
+        pytest.param("-m addrtype --dst-type BROADCAST", WEB, MAYBE, id="another type"),
+        pytest.param("-m comment --comment x", WEB, YES, id="comment"),
+        pytest.param("-m limit --limit 1/s", WEB, MAYBE, id="limit"),
+        pytest.param("-m fancy --level 3", WEB, MAYBE, id="unknown match"),
+        pytest.param("-f", WEB, MAYBE, id="fragment"),
+    ],
+)
+def test_a_rule_answers_for_all_packets_of_a_sketch(words: str, sketch: Sketch, expected: Answer) -> None:
+    assert answer(rule(words), sketch) is expected
+
+
+@pytest.mark.parametrize(("first", "second", "result"), [(YES, YES, YES), (YES, MAYBE, MAYBE), (NO, MAYBE, NO)])
+def test_two_conditions_at_once(first: Answer, second: Answer, result: Answer) -> None:
+    assert both(first, second) is both(second, first) is result
+
+
+def test_ipv6_prefixes() -> None:
+    inside = Sketch(family=6, source=Network(0x20010DB8 << 96, ((1 << 48) - 1) << 80))
+    assert answer(rule("-s 2001:db8::/32", family=6), inside) is YES
