@@ -118,6 +118,12 @@ def test_chains_that_test_no_state_are_not_copied() -> None:
     assert "-A NT-tcp-80-new-INPUT -j allowed" in added(rewrite(text))
 
 
+def test_chains_of_other_programs_are_called_even_if_they_are_empty() -> None:
+    text = ruleset("-A INPUT -p tcp -j f2b-web", ESTABLISHED, NEW_WEB, chains=":f2b-web - [0:0]")
+    calls = [line.split()[1] for line in added(rewrite(text)) if line.endswith("-j f2b-web")]
+    assert calls == ["NT-tcp-80-new-INPUT", "NT-tcp-80-opened-INPUT", "NT-tcp-80-invalid-INPUT"]
+
+
 def test_rewriting_twice_changes_nothing() -> None:
     first = rewrite(ruleset(ESTABLISHED, NEW_WEB, NEW_DNS), WEB, DNS).text
     assert rewrite(first, WEB, DNS).text == first
@@ -158,6 +164,11 @@ REFUSED = {
     "a queue": ("R6", "tcp/80", ruleset("-A INPUT -p tcp -m tcp --dport 80 -j NFQUEUE", NEW_WEB)),
     "the time of day": ("R6", "tcp/80", ruleset(new("tcp/80", "-m time --timestart 08:00"))),
     "an unknown match": ("R6", "tcp/80", ruleset(new("tcp/80", "-m fancy --level 3"))),
+    "a chain of another program that tests states": (
+        "R6",
+        "tcp/80",
+        ruleset("-A INPUT -j ufw-in", "-A ufw-in -m state --state NEW -j ACCEPT", chains=":ufw-in - [0:0]"),
+    ),
     "the administration service": ("R7", "tcp/22", ruleset(new("tcp/22"))),
     "what asks from its own port": ("R8", "udp/123", ruleset(ESTABLISHED, NTP)),
     "a high port beside MASQUERADE": ("R8", "tcp/3128", ruleset(SQUID, more=MASQUERADE)),
@@ -198,6 +209,11 @@ def test_a_service_that_nothing_accepts_is_left_alone() -> None:
     result = rewrite(ruleset(ESTABLISHED, NEW_WEB), Service("tcp", 8443))
     assert not result.changed
     assert [warning.code for warning in result.warnings] == ["R0"]
+
+
+def test_a_ruleset_that_tracks_nothing_is_left_alone() -> None:
+    result = rewrite(ruleset("-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT"))
+    assert (result.changed, [warning.code for warning in result.warnings]) == (False, ["R0"])
 
 
 def test_thousands_of_rules_for_others_leave_no_copy() -> None:

@@ -107,12 +107,20 @@ def state_answer(rule: Rule, part: Part, state: str | None) -> Answer:
         if use.option.name not in ("--state", "--ctstate"):
             result = both(result, Answer.MAYBE)
             continue
-        test = rule.states
-        if state is None or test is None or test.value & {"SNAT", "DNAT"}:
+        states = _read_states(rule, use)
+        if state is None or states is None or states & {"SNAT", "DNAT"}:
             result = both(result, Answer.MAYBE)
         else:
-            result = both(result, _yes(state in test.value, test.negated))
+            result = both(result, _yes(state in states, use.negated))
     return result
+
+
+def _read_states(rule: Rule, use: Use) -> frozenset[str] | None:
+    try:
+        value = rule.read(use) if use.operands else None
+    except ValueError:
+        return None
+    return value if isinstance(value, frozenset) else None
 
 
 def _protocol(test: Test[int] | None, protocol: int | None) -> Answer:

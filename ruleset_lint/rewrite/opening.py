@@ -14,11 +14,23 @@ from dataclasses import dataclass, field, replace
 
 from ruleset_lint.model.ruleset import Chain, Rule, Ruleset, Table
 from ruleset_lint.netfilter.extension import Memory, Verdict
+from ruleset_lint.netfilter.foreign import owner_of
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
 from ruleset_lint.packets.walk import bottom_up
 from ruleset_lint.rewrite.conditions import Asked, asked
 from ruleset_lint.rewrite.mirroring import mirrored
-from ruleset_lint.rewrite.program import DROP, Action, Call, Condition, Return, Routine, Step, Workshop, merge
+from ruleset_lint.rewrite.program import (
+    DROP,
+    Action,
+    Call,
+    Condition,
+    Existing,
+    Return,
+    Routine,
+    Step,
+    Workshop,
+    merge,
+)
 from ruleset_lint.rewrite.specialise import policy, tests_state
 
 _MARKS = ("MARK", "CONNMARK", "HMARK", "TPROXY")
@@ -101,11 +113,9 @@ def _at_top(test: _Test, chain: Chain, last: Action) -> Iterator[Step]:
     for step in _steps(test, chain):
         if isinstance(step.action, Return):
             yield Step(step.conditions, last, step.origin)
-        elif isinstance(step.action, Call) and step.action.goto:
-            away = test.workshop.routine(
-                f"{test.role}-{chain.name}", (Step((), Call(step.action.routine)), Step((), last))
-            )
-            yield Step(step.conditions, Call(away), step.origin)
+        elif isinstance(step.action, Call | Existing) and step.action.goto:
+            away = (Step((), replace(step.action, goto=False)), Step((), last))
+            yield Step(step.conditions, Call(test.workshop.routine(f"{test.role}-{chain.name}", away)), step.origin)
         else:
             yield step
 
@@ -119,6 +129,8 @@ def _steps(test: _Test, chain: Chain) -> Iterator[Step]:
 
 
 def _action(test: _Test, rule: Rule) -> Action | None:
+    if rule.jump is not None and owner_of(rule.jump):  # it will hold other rules tomorrow; they judge no replies
+        return None if test.question.of_reply else Existing(rule.jump, closed=False, goto=rule.goto)
     if rule.jump is not None:
         copy = test.copies[rule.jump]
         return Call(copy, rule.goto) if copy.steps or rule.goto else None

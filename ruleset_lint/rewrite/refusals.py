@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.ruleset import Rule, Ruleset, tracks
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.extension import Memory, Tracking, Verdict
+from ruleset_lint.netfilter.foreign import owner_of
 from ruleset_lint.netfilter.hooks import INCOMING, OUTGOING
 from ruleset_lint.netfilter.modules import helper_for
 from ruleset_lint.netfilter.services import BROADCAST_OR_MULTICAST, HELPER_DATA, SENDS_FROM_OWN_PORT, Service
@@ -21,6 +22,7 @@ from ruleset_lint.packets.sketch import Answer, Sketch, answer
 from ruleset_lint.packets.walk import rules_on_way, walk
 from ruleset_lint.rewrite.conditions import STATE_TESTS
 from ruleset_lint.rewrite.service_packets import Work, incoming, opening, outgoing
+from ruleset_lint.rewrite.specialise import chains_that_test_state
 
 _WEB = (Service("tcp", 80), Service("tcp", 443))
 _SOURCE_NAT = ("MASQUERADE", "SNAT", "NETMAP")
@@ -69,7 +71,9 @@ def _on_way(work: Work) -> Iterator[tuple[Rule, Sketch]]:
 
 
 def _not_accepted(work: Work) -> Iterator[Refusal]:
-    if not walk(work.ruleset, "filter", "INPUT", opening(work)).may(Verdict.ACCEPT, Verdict.ELSEWHERE):
+    if not any(tracks(shape) for shape in work.ruleset.by_shape):
+        yield _refuse(work, "R0", "no rule of this file turns connection tracking on")
+    elif not walk(work.ruleset, "filter", "INPUT", opening(work)).may(Verdict.ACCEPT, Verdict.ELSEWHERE):
         yield _refuse(work, "R0", "no rule accepts a new connection to it")
 
 
@@ -165,6 +169,9 @@ def _unfollowable(work: Work) -> Iterator[Refusal]:
             continue
         if rule.verdict is Verdict.ELSEWHERE:
             yield _refuse(work, "R6", f"{rule.target} hands its packets to a program", rule)
+        owner = owner_of(rule.jump) if rule.jump is not None else None
+        if owner and rule.jump in chains_that_test_state(work.ruleset.tables[rule.table]):
+            yield _refuse(work, "R6", f"{rule.jump} tests states and is {owner}'s, which changes it as it runs", rule)
         if rule.jump is not None and work.ruleset.chain(rule.table, rule.jump) is None:
             yield _refuse(work, "R6", f"{rule.jump} is neither a chain of this file nor a known target", rule)
         for part in rule.shape.matches:

@@ -6,11 +6,12 @@ The copy decides each packet of the sketch as the chain decides it when connecti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ruleset_lint.model.ruleset import Chain, Rule, Ruleset, Table
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.extension import Memory, Verdict
+from ruleset_lint.netfilter.foreign import owner_of
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
 from ruleset_lint.packets.walk import bottom_up
 from ruleset_lint.rewrite.conditions import STATE_TESTS, asked, target_words
@@ -102,13 +103,8 @@ def _at_top(copying: _Copying, chain: Chain) -> Iterator[Step]:
             case Return():
                 yield Step(step.conditions, policy(chain), step.origin)
             case Call() | Existing() if step.action.goto:
-                called = (
-                    Call(step.action.routine)
-                    if isinstance(step.action, Call)
-                    else Existing(step.action.chain, step.action.closed)
-                )
-                away = copying.workshop.routine(chain.name, (Step((), called), Step((), policy(chain))))
-                yield Step(step.conditions, Call(away), step.origin)
+                away = (Step((), replace(step.action, goto=False)), Step((), policy(chain)))
+                yield Step(step.conditions, Call(copying.workshop.routine(chain.name, away)), step.origin)
             case _:
                 yield step
 
@@ -133,6 +129,8 @@ def _action(copying: _Copying, rule: Rule) -> Action | None:
             else Perform(target_words(rule), rule.verdict is not Verdict.CONTINUE)
         )
     copy = copying.copies[rule.jump]
+    if owner_of(rule.jump):  # it will hold other rules tomorrow
+        return Existing(rule.jump, closed=False, goto=rule.goto)
     if rule.jump in copying.tests_state or len(copy.steps) <= 1:
         return Call(copy, rule.goto)
     return Existing(rule.jump, copy.closed, rule.goto)

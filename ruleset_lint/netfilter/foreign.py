@@ -1,0 +1,26 @@
+"""Chains that other programs make and change while they run, told by their names. Knows no ruleset.
+
+Names as the sources of these programs have them: fail2ban (action.d/iptables.conf), Docker, kube-proxy, Calico, Cilium,
+libvirt, ufw, sshguard, the firewall bouncer of CrowdSec.
+"""
+
+from __future__ import annotations
+
+_OWNERS = (
+    ("f2b-", "fail2ban"),
+    ("fail2ban-", "fail2ban"),
+    ("DOCKER", "Docker"),
+    ("KUBE-", "kube-proxy"),
+    ("cali-", "Calico"),
+    ("CILIUM_", "Cilium"),
+    ("LIBVIRT_", "libvirt"),
+    ("ufw-", "ufw"),
+    ("ufw6-", "ufw"),
+    ("sshguard", "sshguard"),
+    ("CROWDSEC", "CrowdSec"),
+)
+
+
+def owner_of(chain: str) -> str | None:
+    """The program that a chain belongs to, None if it is the administrator's own."""
+    return next((owner for prefix, owner in _OWNERS if chain.startswith(prefix)), None)

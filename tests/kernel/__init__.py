@@ -1,0 +1,1 @@
+"""The kernel as judge: rulesets loaded into network namespaces, real connections and packets sent through them."""

@@ -1,0 +1,191 @@
+"""Situations that a rewriter meets every day: hosts as people write them, IPv4 and IPv6, one service or several."""
+
+from __future__ import annotations
+
+from .flows import Flow
+from .probes import Probe
+from .situation import (
+    DNS,
+    ESTABLISHED,
+    FORWARDED,
+    HTTP,
+    HTTPS,
+    LOCAL,
+    LOCAL_OUT,
+    REPLY,
+    SSH,
+    WEB,
+    Situation,
+    host,
+    table,
+    usual,
+)
+
+DNS_IN = "-A INPUT -p udp -m state --state NEW -m udp --dport 53 -j ACCEPT"
+NEW = "-A INPUT -p tcp -m state --state NEW -m tcp --dport 80"
+ND = "-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type {} -j ACCEPT"
+DISCOVERY = (ND.format(135), ND.format(136))
+
+SERVERS = (
+    Situation("base", usual(WEB)),
+    Situation("ctstate-spelling", usual("-A INPUT -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j ACCEPT")),
+    Situation("accept-without-state", usual("-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT")),
+    Situation("stateless-before-established", host(LOCAL, "-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT", ESTABLISHED,
+        SSH)),
+    Situation("new-established-in-one", host(LOCAL, "-A INPUT -m state --state RELATED -j ACCEPT", *(
+        f"-A INPUT -p tcp -m state --state NEW,ESTABLISHED -m tcp --dport {port} -j ACCEPT" for port in (22, 80))),
+        fails={"client tcp/80": "connect: no answer", "echo": "echo: no answer"}),
+    Situation("invalid-dropped-first", host(LOCAL, "-A INPUT -m state --state INVALID -j DROP", ESTABLISHED, SSH,
+        WEB)),
+    Situation("invalid-dropped-last", host(LOCAL, ESTABLISHED, "-A INPUT -m state --state INVALID -j DROP", SSH,
+        WEB)),
+    Situation("final-drop", host(LOCAL, ESTABLISHED, SSH, WEB, "-A INPUT -j DROP", incoming="ACCEPT")),
+    Situation("final-reject", host(LOCAL, ESTABLISHED, "-A INPUT -p icmp -j ACCEPT", SSH, WEB,
+        "-A INPUT -j REJECT --reject-with icmp-host-prohibited", incoming="ACCEPT"),
+        extra={Flow("remote", "host", 3306): "connect: no route to host"}),
+    Situation("policy-accept-all", host(ESTABLISHED, "-A INPUT -m state --state INVALID -j DROP", incoming="ACCEPT")),
+    Situation("user-chain", table("filter", "-A INPUT -j FW", "-A FORWARD -j FW", "-A FW -i lo -j ACCEPT",
+        "-A FW -p icmp -m icmp --icmp-type any -j ACCEPT", "-A FW -m state --state RELATED,ESTABLISHED -j ACCEPT",
+        *(f"-A FW -p tcp -m state --state NEW -m tcp --dport {port} -j ACCEPT" for port in (22, 80)),
+        "-A FW -j REJECT --reject-with icmp-host-prohibited", chains=("FW",), INPUT="ACCEPT", FORWARD="ACCEPT",
+        OUTPUT="ACCEPT")),
+    Situation("nested-chains", usual("-A INPUT -m state --state NEW -j NEWS", "-A NEWS -p tcp -j TCPS",
+        "-A TCPS -p tcp -m tcp --dport 80 -j ACCEPT", "-A TCPS -s 198.51.100.0/24 -j RETURN",
+        "-A NEWS -p icmp -j ACCEPT", chains=("NEWS", "TCPS"))),
+    Situation("goto", usual("-A INPUT -m state --state NEW -g NEWS", "-A INPUT -j ACCEPT",
+        "-A NEWS -p tcp -m tcp --dport 80 -j ACCEPT", chains=("NEWS",))),
+    Situation("blacklist", host(LOCAL, ESTABLISHED, SSH, "-A INPUT -s 198.51.100.0/24 -j DROP", WEB),
+        fails={"refused tcp/80": "connect: no answer"}),
+    Situation("blacklist-first", host("-A INPUT -s 198.51.100.0/24 -j DROP", LOCAL, ESTABLISHED, SSH, WEB),
+        fails={"refused tcp/80": "connect: no answer"}),
+    Situation("source-restricted", usual(f"-A INPUT -s 203.0.113.0/24 {NEW.removeprefix('-A INPUT ')} -j ACCEPT"),
+        fails={"refused tcp/80": "connect: no answer", "lan tcp/80": "connect: no answer"}),
+    Situation("source-excluded", usual(f"-A INPUT ! -s 198.51.100.66/32 {NEW.removeprefix('-A INPUT ')} -j ACCEPT"),
+        fails={"refused tcp/80": "connect: no answer"}),
+    Situation("one-address", usual(f"-A INPUT -d 192.0.2.10/32 {NEW.removeprefix('-A INPUT ')} -j ACCEPT"),
+        extra={Flow("remote", "host2", 80): "connect: no answer"}, drops=(Probe("remote", 41000, "host2", 80,
+        "tcp:S"),)),
+    Situation("one-interface", usual(f"-A INPUT -i eth0 {NEW.removeprefix('-A INPUT ')} -j ACCEPT"),
+        fails={"lan tcp/80": "connect: no answer"}),
+    Situation("multiport",
+        usual("-A INPUT -p tcp -m state --state NEW -m multiport --dports 80,443,8000:8100 -j ACCEPT"), (HTTP,
+        HTTPS)),
+    Situation("several-services", usual(WEB, WEB.replace("--dport 80", "--dport 443"), DNS_IN), (HTTP, HTTPS, DNS)),
+    Situation("no-loopback-accept", host(ESTABLISHED, SSH, WEB)),
+    Situation("reject-reset",
+        usual("-A INPUT -s 198.51.100.0/24 -p tcp -m tcp --dport 80 -j REJECT --reject-with tcp-reset", WEB),
+        fails={"refused tcp/80": "connect: refused"}),
+    Situation("log-new", usual('-A INPUT -p tcp -m state --state NEW -m tcp --dport 80 -j LOG --log-prefix "web "',
+        WEB)),
+    Situation("source-port-range", usual(f"{NEW} --sport 1024:65535 -j ACCEPT")),
+    Situation("syn-accept", usual(f"{NEW} --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT"), drops=(Probe("remote", 41000,
+        "host", 80, "tcp:A"),)),
+    Situation("syn-accept-twice", host(LOCAL, ESTABLISHED, SSH, f"{NEW} --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT",
+        "-A INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j REJECT --reject-with tcp-reset")),
+    Situation("drop-new-not-syn", host(LOCAL, ESTABLISHED,
+        "-A INPUT -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m state --state NEW -j DROP", SSH, WEB)),
+    Situation("limit", usual(f"{NEW} -m limit --limit 10/min --limit-burst 6 -j ACCEPT"), counts=True,
+        fails={"client-reset tcp/80": "connect: no answer", "server-reset tcp/80": "connect: no answer",
+        "narrow tcp/80": "connect: no answer"}),
+    Situation("hashlimit",
+        usual(f"{NEW} -m hashlimit --hashlimit-upto 10/min --hashlimit-burst 3 --hashlimit-mode srcip"
+        " --hashlimit-name web -j ACCEPT"), counts=True, fails={"client-reset tcp/80": "connect: no answer",
+        "server-reset tcp/80": "connect: no answer"}),
+    Situation("recent-hitcount",
+        usual("-A INPUT -p tcp -m state --state NEW -m tcp --dport 80 -m recent --set --name WEB --rsource",
+        f"{NEW} -m recent --update --seconds 60 --hitcount 4 --name WEB --rsource -j DROP", WEB), counts=True,
+        fails={"client-reset tcp/80": "connect: no answer", "server-reset tcp/80": "connect: no answer"}),
+    Situation("connlimit",
+        usual("-A INPUT -p tcp -m tcp --dport 80 -m connlimit --connlimit-above 20 --connlimit-mask 32"
+        " --connlimit-saddr -j REJECT --reject-with tcp-reset", WEB)),
+)  # fmt: skip
+
+OUTGOING = (
+    Situation("output-drop", host(LOCAL, ESTABLISHED, SSH, WEB, LOCAL_OUT, REPLY, outgoing="DROP"),
+        drops=(Probe("host", 80, "remote", 45000, "tcp:S"),),
+        fails={"client tcp/80": "connect: no answer", "echo": "echo: not permitted"}),
+    Situation("output-drop-client", host(LOCAL, ESTABLISHED, SSH, WEB, LOCAL_OUT, REPLY,
+        "-A OUTPUT -p tcp -m state --state NEW -m tcp --dport 80 -j ACCEPT", outgoing="DROP"),
+        fails={"echo": "echo: not permitted"}),
+    Situation("output-drop-reject-in", host(LOCAL, ESTABLISHED, SSH,
+        "-A INPUT -s 198.51.100.0/24 -p tcp -m tcp --dport 80 -j REJECT --reject-with tcp-reset",
+        WEB, LOCAL_OUT, REPLY, outgoing="DROP"),
+        fails={"refused tcp/80": "connect: refused", "client tcp/80": "connect: no answer",
+        "echo": "echo: not permitted"}),
+    Situation("output-drop-by-interface", host(LOCAL, ESTABLISHED, SSH, WEB, LOCAL_OUT,
+        "-A OUTPUT -o eth0 -m state --state RELATED,ESTABLISHED -j ACCEPT", outgoing="DROP"),
+        fails={"asymmetric tcp/80": "connect: no answer", "lan tcp/80": "connect: no answer",
+        "client tcp/80": "connect: no answer", "echo": "echo: not permitted"}),
+    Situation("output-drop-stateless-answer", host(LOCAL, ESTABLISHED, SSH, WEB, LOCAL_OUT, REPLY.replace("RELATED,",
+        ""),
+        "-A OUTPUT -p tcp -m tcp --sport 80 -j ACCEPT", outgoing="DROP"),
+        fails={"client tcp/80": "connect: no answer", "echo": "echo: not permitted"}),
+)  # fmt: skip
+
+ERRORS = (
+    Situation("icmp-accepted", usual("-A INPUT -p icmp -j ACCEPT", WEB)),
+    Situation("icmp-never", host(LOCAL, ESTABLISHED.replace("RELATED,", ""), SSH, WEB),
+        fails={"error tcp/80": "icmp-error: no answer", "narrow tcp/80": "answer: no answer"}),
+    Situation("icmp-only-echo", host(LOCAL, "-A INPUT -p icmp -m icmp --icmp-type 8 -j ACCEPT",
+        "-A INPUT -p icmp -j DROP", ESTABLISHED, SSH, WEB), fails={"error tcp/80": "icmp-error: no answer",
+        "narrow tcp/80": "answer: no answer", "echo": "echo: no answer"}),
+    Situation("icmp-too-big-only", host(LOCAL, "-A INPUT -p icmp -m icmp --icmp-type 3/4 -j ACCEPT",
+        "-A INPUT -p icmp -j DROP", ESTABLISHED, SSH, WEB),
+        fails={"error tcp/80": "icmp-error: no answer", "echo": "echo: no answer"}),
+    Situation("icmp-chain-shared", table("filter", "-A INPUT -j PINGS", "-A FORWARD -j PINGS", LOCAL, ESTABLISHED,
+        SSH, WEB,
+        "-A PINGS -p icmp -m state --state RELATED -j ACCEPT", chains=("PINGS",), INPUT="DROP", FORWARD="DROP",
+        OUTPUT="ACCEPT")),
+)  # fmt: skip
+
+DATAGRAMS = (
+    Situation("dns", usual(DNS_IN), (DNS,)),
+    Situation("dns-output-drop", host(LOCAL, ESTABLISHED, SSH, DNS_IN, LOCAL_OUT, REPLY, outgoing="DROP"), (DNS,),
+        fails={"client udp/53": "request: not permitted", "echo": "echo: not permitted"}),
+    Situation("dns-source-restricted", usual(f"-A INPUT -s 203.0.113.0/24 {DNS_IN.removeprefix('-A INPUT ')}"),
+        (DNS,), fails={"refused udp/53": "request: no answer", "lan udp/53": "request: no answer"}),
+    Situation("dns-two-addresses", host(LOCAL, ESTABLISHED, SSH, LOCAL_OUT, REPLY,
+        "-A INPUT -s 203.0.113.77/32 -d 192.0.2.10/32 -p udp -m state --state NEW -m udp --dport 53 -j ACCEPT",
+        "-A INPUT -s 198.51.100.66/32 -d 192.0.2.11/32 -p udp -m state --state NEW -m udp --dport 53 -j ACCEPT",
+        outgoing="DROP"), (DNS,),
+        extra={Flow("refused", "host2", 53, "udp"): "ok"}, drops=(Probe("host", 53, "refused", 45000, "udp"),),
+        fails={"refused udp/53": "request: no answer", "asymmetric udp/53": "request: no answer",
+        "lan udp/53": "request: no answer", "client udp/53": "request: not permitted", "echo": "echo: not permitted"}),
+)  # fmt: skip
+
+V6_WEB = usual(*DISCOVERY, WEB)
+SIX = (
+    Situation("v6-base", V6_WEB, family=6),
+    Situation("v6-no-discovery", usual(WEB), family=6, drops=(Probe("gateway", 0, "host", 0,
+        "icmpv6:neighbour-solicitation"),)),
+    Situation("v6-icmp", usual("-A INPUT -p ipv6-icmp -j ACCEPT", WEB), family=6, passes=(Probe("gateway", 0, "host",
+        0, "icmpv6:router-advertisement"),)),
+    Situation("v6-invalid-dropped", host(LOCAL, "-A INPUT -m state --state INVALID -j DROP", ESTABLISHED, *DISCOVERY,
+        SSH, WEB), family=6,
+        passes=(Probe("gateway", 0, "host", 0, "icmpv6:neighbour-solicitation"),)),
+    Situation("v6-output-drop", host(LOCAL, ESTABLISHED, *DISCOVERY, SSH, WEB, LOCAL_OUT, REPLY, outgoing="DROP"),
+        family=6,
+        drops=(Probe("host", 0, "gateway", 0, "icmpv6:neighbour-advertisement"),),
+        fails={"client tcp/80": "connect: no answer", "echo": "echo: not permitted"}),
+    Situation("v6-dns", usual(*DISCOVERY, DNS_IN), (DNS,), 6),
+    Situation("v6-blacklist", usual(*DISCOVERY, "-A INPUT -s 2001:db8:66::/64 -j DROP", WEB), family=6,
+        fails={"refused tcp/80": "connect: no answer"}),
+    Situation("v6-final-reject", host(LOCAL, ESTABLISHED, "-A INPUT -p ipv6-icmp -j ACCEPT", SSH, WEB,
+        "-A INPUT -j REJECT --reject-with icmp6-adm-prohibited", incoming="ACCEPT"), family=6),
+)  # fmt: skip
+
+ROUTERS = (
+    Situation("router", table("filter", "-A FORWARD -m state --state RELATED,ESTABLISHED -j ACCEPT",
+        "-A FORWARD -d 10.0.0.5/32 -i eth0 -p tcp -m state --state NEW -m tcp --dport 80 -j ACCEPT",
+        "-A FORWARD -s 10.0.0.0/24 -o eth0 -p tcp -m state --state NEW -m tcp --dport 80 -j ACCEPT",
+        LOCAL, ESTABLISHED, SSH, INPUT="DROP", FORWARD="DROP", OUTPUT="ACCEPT"), (FORWARDED,),
+        extra={Flow("lan", "remote", 80): "ok", Flow("host", "server", 80): "ok"},
+        drops=(Probe("remote", 80, "lan", 3306, "tcp:S"), Probe("server", 80, "remote", 45000, "tcp:S"))),
+    Situation("masquerade", usual(WEB) + table("nat", "-A POSTROUTING -o eth0 -j MASQUERADE", PREROUTING="ACCEPT",
+        OUTPUT="ACCEPT", POSTROUTING="ACCEPT")),
+    Situation("redirect", usual(WEB) + table("nat",
+        "-A PREROUTING -p tcp -m tcp --dport 8080 -j REDIRECT --to-ports 80",
+        PREROUTING="ACCEPT", OUTPUT="ACCEPT", POSTROUTING="ACCEPT")),
+)  # fmt: skip
+
+PLAIN = (*SERVERS, *OUTGOING, *ERRORS, *DATAGRAMS, *SIX, *ROUTERS)
