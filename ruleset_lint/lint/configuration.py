@@ -1,11 +1,34 @@
-"""What a configuration file says. Knows how it reads, not where it lies."""
+"""The configuration of a run: what can be set, and the files that say so. Knows not what the settings do."""
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
 
+import tomli
+
+from ruleset_lint.lint.configuration_values import READERS
 from ruleset_lint.lint.finding import Severity
 from ruleset_lint.netfilter.services import ADMINISTRATION, Service
+from ruleset_lint.text import safe
+
+FILE_NAMES = ("ruleset-lint.toml", ".ruleset-lint.toml", "pyproject.toml")
+LARGEST = 64 << 10  # bytes
+LONGEST_LINE = 4 << 10  # bytes
+MOST_DOTS = 16
+
+_TOOL = "ruleset-lint"
+_KEY = re.compile(r"[ \t]*\[{0,2}([A-Za-z0-9_.'\" \t-]*)[=\]]")
+_SHOWN = 60
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot be used; the text is one line and says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +46,111 @@ class Configuration:
     ram: int | None = None
     admin_service: Service = ADMINISTRATION
     source: str | None = None
+
+
+def find(start: Path, audited: Collection[Path] = ()) -> Path | None:
+    """The nearest configuration file from a folder up to the root of its repository.
+
+    None if there is none. Never one that lies inside an audited folder: what is judged must not configure its judge.
+    """
+    judged = {_real(folder) for folder in audited} - {Path("/")}
+    folder = _real(start)
+    for candidate in (folder, *folder.parents):
+        if not any(candidate.is_relative_to(root) for root in judged):
+            for name in FILE_NAMES:
+                if _is_configuration(candidate / name):
+                    return candidate / name
+        if (candidate / ".git").exists():
+            return None
+    return None
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _is_configuration(path: Path) -> bool:
+    """Whether a file is meant for this program; a pyproject.toml is if it has a table for it."""
+    if path.name != "pyproject.toml" or not path.is_file():
+        return path.is_file()
+    try:
+        with path.open("rb") as file:
+            return f"[tool.{_TOOL}".encode() in file.read(1 << 20)
+    except OSError:
+        return False
+
+
+def read(path: Path) -> Configuration:
+    """The configuration in a file. Raises ConfigurationError."""
+    return parse(_content(path), str(path))
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        _refuse(str(path), f"cannot be read: {reason}")
+    if len(data) > LARGEST:
+        _refuse(str(path), f"larger than {LARGEST >> 10} KiB")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        _refuse(f"{path}:{data[: error.start].count(10) + 1}", "not UTF-8")
+
+
+def parse(text: str, path: str) -> Configuration:
+    """The configuration in a text; in a pyproject.toml the table `tool.ruleset-lint`. Raises ConfigurationError."""
+    _guard(text, path)
+    try:
+        found: object = tomli.loads(text)
+    except (tomli.TOMLDecodeError, RecursionError) as error:
+        _refuse(path, _toml_reason(error))
+    for name in ("tool", _TOOL) if Path(path).name == "pyproject.toml" else ():
+        found = found.get(name, {}) if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        _refuse(path, f"tool.{_TOOL} is no table")
+    return _configuration(found, text, path)
+
+
+def _guard(text: str, path: str) -> None:
+    """Refuse what would cost a TOML parser seconds and gigabytes."""
+    if len(text) > LARGEST or len(text.encode("utf-8", "surrogatepass")) > LARGEST:
+        _refuse(path, f"larger than {LARGEST >> 10} KiB")
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line.encode("utf-8", "surrogatepass")) > LONGEST_LINE:
+            _refuse(f"{path}:{number}", f"line longer than {LONGEST_LINE >> 10} KiB")
+        key = _KEY.match(line)
+        if key and key[1].count(".") > MOST_DOTS:
+            _refuse(f"{path}:{number}", f"key with more than {MOST_DOTS} dots")
+
+
+def _toml_reason(error: tomli.TOMLDecodeError | RecursionError) -> str:
+    reason = str(error).split("\n")[0]
+    return f"no TOML: {reason[:200]}"
+
+
+def _configuration(table: Mapping[str, object], text: str, path: str) -> Configuration:
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        where = f"{path}{_line_of(key, text)}"
+        if key not in READERS:
+            near = difflib.get_close_matches(key[:_SHOWN], READERS, n=1)
+            hint = f"did you mean {near[0]}" if near else f"there are {', '.join(sorted(READERS))}"
+            _refuse(where, f"unknown key {key[:_SHOWN]}, {hint}")
+        try:
+            values[key.replace("-", "_")] = READERS[key](value)
+        except ValueError as error:
+            _refuse(where, f"{key}: {error}")
+    return Configuration(source=path, **values)
+
+
+def _line_of(key: str, text: str) -> str:
+    """`:line` of a key or of a table of that name, nothing if it cannot be told."""
+    found = re.search(rf"^[ \t]*(?:\[(?:[^\]\n]*\.)?)?[\"']?{re.escape(key)}[\"']?[ \t]*[=.\]]", text, re.MULTILINE)
+    return f":{text.count(chr(10), 0, found.start()) + 1}" if found else ""
+
+
+def _refuse(where: str, reason: str) -> NoReturn:
+    raise ConfigurationError(safe(f"{where}: {reason}")) from None

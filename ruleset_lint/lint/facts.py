@@ -15,19 +15,22 @@ def _given(value: object) -> Sequence[object]:
     return () if value is None else (value,)
 
 
+SUPPRESSIONS = "suppressions"
+"""The fact that is known only when other rules have spoken: a rule that asks for it asks for nothing else."""
+
 # For each fact all its values: a rule runs once for each, and is skipped where there is none.
 FACTS: Mapping[str, Source] = {
-    "ruleset": lambda host, configuration: host.rulesets,
-    "v4": lambda host, configuration: _given(host.v4),
-    "v6": lambda host, configuration: _given(host.v6),
-    "service": lambda host, configuration: host.services or (),
-    "sysctl": lambda host, configuration: _given(host.sysctl),
-    "modprobe": lambda host, configuration: _given(host.modprobe),
-    "modules_load": lambda host, configuration: _given(host.modules_load),
-    "conntrack": lambda host, configuration: _given(host.conntrack),
-    "host": lambda host, configuration: (host,),
-    "profiles": lambda host, configuration: (host.profiles,),
-    "configuration": lambda host, configuration: (configuration,),
+    "ruleset": lambda host, _configuration: host.rulesets,
+    "v4": lambda host, _configuration: _given(host.v4),
+    "v6": lambda host, _configuration: _given(host.v6),
+    "service": lambda host, _configuration: host.services or (),
+    "sysctl": lambda host, _configuration: _given(host.sysctl),
+    "modprobe": lambda host, _configuration: _given(host.modprobe),
+    "modules_load": lambda host, _configuration: _given(host.modules_load),
+    "conntrack": lambda host, _configuration: _given(host.conntrack),
+    "host": lambda host, _configuration: (host,),
+    "profiles": lambda host, _configuration: (host.profiles,),
+    "configuration": lambda _host, configuration: (configuration,),
 }
 
 # What a fact is called in a report.
@@ -45,7 +48,7 @@ TITLES: Mapping[str, str] = {
 
 def missing(names: Sequence[str], host: Host, configuration: Configuration) -> tuple[str, ...]:
     """Those of the facts that are not given."""
-    return tuple(name for name in names if not FACTS[name](host, configuration))
+    return tuple(name for name in names if name != SUPPRESSIONS and not FACTS[name](host, configuration))
 
 
 def combinations(names: Sequence[str], host: Host, configuration: Configuration) -> Iterator[dict[str, object]]:

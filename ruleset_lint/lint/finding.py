@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from ruleset_lint.model.ruleset import Rule, Ruleset
 from ruleset_lint.syntax.document import Document, Line
 from ruleset_lint.text import Edit, Span
 
 
-class Severity(Enum):
+class Severity(StrEnum):
     """How bad: an error breaks or opens something; information fails nothing."""
 
     ERROR = "error"
@@ -20,17 +20,20 @@ class Severity(Enum):
     @property
     def rank(self) -> int:
         """0 for the worst."""
-        return list(Severity).index(self)
+        return _RANKS[self]
 
 
-class Confidence(Enum):
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class Confidence(StrEnum):
     """How sure: proven holds on every profile considered; likely on some, or as far as can be told."""
 
     PROVEN = "proven"
     LIKELY = "likely"
 
 
-class Safety(Enum):
+class Safety(StrEnum):
     """What a fix may change: nothing that any packet or setting notices; something; only a person can tell."""
 
     SAFE = "safe"

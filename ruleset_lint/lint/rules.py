@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -26,14 +27,13 @@ class RuleInfo:
 
     @property
     def id(self) -> str:
-        """`category/name`"""
-        category = self.check.__module__.split(".")[-2]
-        return f"{category}/{self.check.__name__}".replace("_", "-")
+        """Written `category/name`."""
+        return _id(self.check)
 
     @property
     def category(self) -> str:
         """What stands before the slash."""
-        return self.id.split("/")[0]
+        return _id(self.check).partition("/")[0]
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -49,6 +49,12 @@ class RuleInfo:
     def manual(self) -> str:
         """The manual page."""
         return inspect.getdoc(self.check) or ""
+
+
+@functools.cache
+def _id(check: Check) -> str:
+    category = check.__module__.split(".")[-2]
+    return f"{category}/{check.__name__}".replace("_", "-")
 
 
 def rule(severity: Severity, *, yields_to: tuple[str, ...] = ()) -> Callable[[Check], RuleInfo]:

@@ -1,0 +1,215 @@
+"""Reports: what was found, in the form that formats print and programs read. Knows no format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ruleset_lint.lint.engine import Hit, Outcome
+from ruleset_lint.lint.facts import TITLES
+from ruleset_lint.lint.finding import Confidence, Finding, Fix, Place, Safety, Severity
+from ruleset_lint.lint.fingerprint import fingerprint
+from ruleset_lint.lint.rules import RuleInfo
+from ruleset_lint.syntax.document import Document
+from ruleset_lint.text import Position, Span
+
+SCHEMA = 1
+"""Version of the JSON that reports are written in; it grows when a name goes or changes its meaning."""
+
+_FRAME_BEFORE = 200
+_FRAME = 600
+
+
+class Frame(NamedTuple):
+    """A piece of the line on which a place begins: the text, and the column (from 1) of its first character."""
+
+    text: str
+    column: int
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedPlace:
+    """A place: lines and columns count code points from 1, the end is the position behind the last one."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    note: str
+    frame: Frame = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedEdit:
+    """Replace what stands between two positions of the finding's file by a text."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFix:
+    """A remedy: edits, or (`emits`) the kind of file that `ruleset-lint rewrite` writes."""
+
+    title: str
+    safety: Safety
+    emits: str
+    edits: tuple[ReportedEdit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFinding:
+    """A finding. `fingerprint` stays the same when lines move or counters change, and no two in a report are equal."""
+
+    rule: str
+    severity: Severity
+    confidence: Confidence
+    message: str
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    related: tuple[ReportedPlace, ...]
+    fix: ReportedFix | None
+    fingerprint: str
+    help: tuple[str, ...]
+    note: str
+    frame: Frame = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRule:
+    """A rule that was not run on some host, and the facts it lacked there."""
+
+    rule: str
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAs:
+    """The releases that findings were judged for: short names, titles, and why these."""
+
+    names: tuple[str, ...]
+    titles: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a run says. `suppressed` counts findings that comments silence, `not_judged` names missing facts."""
+
+    findings: tuple[ReportedFinding, ...]
+    skipped: tuple[SkippedRule, ...]
+    files: tuple[str, ...]
+    profile: JudgedAs
+    suppressed: int = 0
+    not_judged: tuple[str, ...] = ()
+    rules: tuple[RuleInfo, ...] = field(default=(), repr=False)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings there are of a severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+
+def report(outcomes: Sequence[Outcome], *, shown: Collection[str] | None = None) -> Report:
+    """The report of one or several hosts; `shown` are the files one of which a finding must have a place in."""
+    hits = [hit for outcome in outcomes for hit in outcome.hits if _is_shown(hit, shown)]
+    skipped = {(one.rule.id, one.facts): None for outcome in outcomes for one in outcome.skipped}
+    return Report(
+        findings=tuple(_findings(hits)),
+        skipped=tuple(SkippedRule(*one) for one in sorted(skipped)),
+        files=tuple(sorted({document.path for outcome in outcomes for document in _documents(outcome)})),
+        profile=_profile(outcomes),
+        suppressed=sum(_is_shown(hit, shown) for outcome in outcomes for hit in outcome.suppressed),
+        not_judged=tuple(_not_judged(outcomes)),
+        rules=tuple({hit.rule.id: hit.rule for hit in hits}.values()),
+    )
+
+
+def _is_shown(hit: Hit, shown: Collection[str] | None) -> bool:
+    places = (hit.finding.place, *hit.finding.related)
+    return shown is None or any(place.document.path in shown for place in places)
+
+
+def _documents(outcome: Outcome) -> Iterable[Document[object]]:
+    return (*outcome.host.documents, *(ruleset.document for ruleset in outcome.host.rulesets))
+
+
+def _profile(outcomes: Sequence[Outcome]) -> JudgedAs:
+    profiles = {known.name: known.title for outcome in outcomes for known in outcome.host.profiles}
+    reasons = tuple({outcome.host.profile_reason: None for outcome in outcomes})
+    return JudgedAs(
+        tuple(profiles), tuple(profiles.values()), reasons[0] if len(reasons) == 1 else "each host by its own files"
+    )
+
+
+def _not_judged(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Facts that rules lacked, and on how many of the hosts if not on all."""
+    lacking = Counter(name for outcome in outcomes for name in {name for one in outcome.skipped for name in one.facts})
+    for name, title in TITLES.items():
+        if lacking[name]:
+            hosts = f" on {lacking[name]} of {len(outcomes)} hosts" if lacking[name] < len(outcomes) else ""
+            yield title + hosts
+
+
+def _findings(hits: Iterable[Hit]) -> Iterator[ReportedFinding]:
+    seen: Counter[str] = Counter()
+    for hit in hits:
+        key = f"{hit.rule.id} {hit.finding.place.document.path}"
+        mark = fingerprint(key, hit.finding.place, seen)
+        yield _reported(hit, hit.finding, mark)
+
+
+def _reported(hit: Hit, finding: Finding, mark: str) -> ReportedFinding:
+    place = _place(finding.place)
+    return ReportedFinding(
+        rule=hit.rule.id,
+        severity=hit.severity,
+        confidence=hit.confidence,
+        message=finding.message,
+        path=place.path,
+        line=place.line,
+        column=place.column,
+        end_line=place.end_line,
+        end_column=place.end_column,
+        related=tuple(map(_place, finding.related)),
+        fix=_fix(finding.fix, finding.place.document) if finding.fix else None,
+        fingerprint=mark,
+        help=finding.help,
+        note=place.note,
+        frame=place.frame,
+    )
+
+
+def _place(place: Place) -> ReportedPlace:
+    start, end = _positions(place.document, place.span)
+    return ReportedPlace(place.document.path, *start, *end, place.note, _frame(place.document, place.span.start, start))
+
+
+def _positions(document: Document[object], span: Span) -> tuple[Position, Position]:
+    return document.position(span.start), document.position(span.end)
+
+
+def _frame(document: Document[object], offset: int, start: Position) -> Frame:
+    """The line around an offset, or all of it if it is not long."""
+    first = document.starts[start.line - 1]
+    last = document.starts[start.line] - 1 if start.line < len(document.starts) else len(document.text)
+    begin = first if last - first <= _FRAME else max(first, offset - _FRAME_BEFORE)
+    end = min(last, begin + _FRAME)
+    return Frame(document.text[begin:end], begin - first + 1, cut=end < last)
+
+
+def _fix(fix: Fix, document: Document[object]) -> ReportedFix:
+    edits = []
+    for edit in fix.edits:
+        start, end = _positions(document, edit.span)
+        edits.append(ReportedEdit(*start, *end, edit.text))
+    return ReportedFix(fix.title, fix.safety, fix.emits, tuple(edits))
