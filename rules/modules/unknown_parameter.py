@@ -49,7 +49,7 @@ def unknown_parameter(modprobe: ModuleOptions, profiles: tuple[Profile, ...]) ->
 
     ## Source
     module_param lines of nf_conntrack_*.c in Linux 2.6.32 to 6.12; `ls /sys/module/nf_conntrack/parameters` on 6.18;
-    commit 54041d8a7333 of Linux 3.11 lets modules load in spite of unknown parameters.
+    from Linux 3.11 on unknown_module_param_cb (kernel/module.c) lets modules load in spite of unknown parameters.
     """
     spaced = {id(word) for group in _options.spaced(modprobe) for word in group.words}
     for module, option in modprobe.all:

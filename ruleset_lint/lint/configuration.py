@@ -49,20 +49,24 @@ class Configuration:
 
 
 def find(start: Path, audited: Collection[Path] = ()) -> Path | None:
-    """The nearest configuration file from a folder up to the root of its repository.
+    """The nearest configuration file from a folder up to the root of its repository, outside one in the folder alone.
 
     None if there is none. Never one that lies inside an audited folder: what is judged must not configure its judge.
     """
     judged = {_real(folder) for folder in audited} - {Path("/")}
-    folder = _real(start)
-    for candidate in (folder, *folder.parents):
-        if not any(candidate.is_relative_to(root) for root in judged):
+    for folder in _up_to_repository(_real(start)):
+        if not any(folder.is_relative_to(root) for root in judged):
             for name in FILE_NAMES:
-                if _is_configuration(candidate / name):
-                    return candidate / name
-        if (candidate / ".git").exists():
-            return None
+                if _is_configuration(folder / name):
+                    return folder / name
     return None
+
+
+def _up_to_repository(start: Path) -> list[Path]:
+    """The folder and those above it, as far as the repository goes: above that, anybody may have put a file."""
+    folders = [start, *start.parents]
+    top = next((number for number, folder in enumerate(folders) if (folder / ".git").exists()), 0)
+    return folders[: top + 1]
 
 
 def _real(path: Path) -> Path:

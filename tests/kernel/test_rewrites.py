@@ -37,7 +37,7 @@ def rewritten(situation: Situation) -> Rewritten:
 @pytest.mark.parametrize("name", [name for name in OWN if name not in REFUSED])
 def test_connections_go_the_same_way_and_leave_no_entry(site: Site, name: str, backend: Backend) -> None:
     situation, after = OWN[name], rewritten(OWN[name])
-    assert after.services and not after.refusals
+    assert (bool(after.services), after.refusals) == (True, ())
     flows, probes = tuple(situation.expected), (*situation.passes, *situation.drops)
     found = compare(
         site, situation.ruleset, after.text, situation.services, flows,
