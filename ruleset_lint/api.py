@@ -1,0 +1,134 @@
+r"""What other programs call: text or a machine's files in, a report out. Prints nothing, writes nothing.
+
+>>> from ruleset_lint import check_text
+>>> [finding.rule for finding in check_text("*filter\n-A INPUT -j ACCEPT\n").findings]
+['syntax/commit']
+
+The findings of a report have `rule`, `severity`, `confidence`, `message`, `path`, `line`, `column`, `end_line`,
+`end_column`, `related`, `fix` and `fingerprint`; lines and columns count code points from 1.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ruleset_lint.gather import (
+    Found,
+    Gathering,
+    Options,
+    Problem,
+    UnreadableError,
+    gather,
+    gather_root,
+    gather_text,
+)
+from ruleset_lint.lint.configuration import Configuration, read
+from ruleset_lint.lint.engine import Hit, run
+from ruleset_lint.lint.report import Report, report
+from ruleset_lint.lint.selection import all_rules, check_names
+from ruleset_lint.netfilter.profiles import UnknownProfileError
+
+__all__ = ["Checked", "InputError", "Report", "check_found", "check_host", "check_text"]
+
+
+class InputError(ValueError):
+    """There is nothing to check, or it cannot be read; the text says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What checking paths gave: the report, the hits behind it, and what could not be read."""
+
+    report: Report
+    hits: tuple[Hit, ...]
+    gathering: Gathering
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What could not be read, on any host."""
+        own = (problem for gathered in self.gathering.hosts for problem in gathered.problems)
+        return (*self.gathering.problems, *own)
+
+
+def check_text(
+    text: str | bytes,
+    *,
+    path: str = "-",
+    family: Literal[4, 6] | None = 4,
+    backend: Literal["legacy", "nft"] | None = "nft",
+    profile: str | None = None,
+) -> Report:
+    """The report on one file: a ruleset, or what `path` (which need not exist) or the text show it to be.
+
+    `family` is 4 for iptables, 6 for ip6tables, None for what the text tells. `backend` chooses among the releases
+    that the header of the ruleset admits; `profile` ("el7.7", "debian12") is the one to judge by.
+    Raises InputError for bytes that are no text, and for a profile that does not exist.
+    """
+    options = Options(profile=profile, family=family, backend=backend)
+    try:
+        host = gather_text(text, path, options=options)
+    except (UnreadableError, UnknownProfileError) as error:
+        raise InputError(f"{path}: {error}") from None
+    return report([run(host, all_rules(), Configuration())])
+
+
+def check_host(root: str | os.PathLike[str], *, config: Configuration | str | os.PathLike[str] | None = None) -> Report:
+    """The report on the machine whose files lie below `root` as they lie below `/`.
+
+    `config` is a configuration or the file that has one; None takes the defaults, no file is looked for.
+    Raises InputError if `root` is no folder, holds nothing to check, or has a file that cannot be read;
+    ConfigurationError (a ValueError) for the configuration.
+    """
+    configuration = _configuration(config)
+    if not Path(root).is_dir():
+        raise InputError(f"{os.fspath(root)}: no such folder")
+    try:
+        gathered = gather_root(Path(root), configuration)
+    except UnknownProfileError as error:
+        raise InputError(str(error)) from None
+    if gathered.problems:
+        raise InputError("; ".join(f"{problem.path}: {problem.reason}" for problem in gathered.problems))
+    if not gathered.host.documents and not gathered.host.complete:
+        raise InputError(f"{os.fspath(root)}: nothing to check, no file of a firewall below etc/")
+    return report([run(gathered.host, all_rules(), configuration)])
+
+
+def check_found(
+    found: Found, configuration: Configuration, options: Options, texts: Mapping[str, str] | None = None
+) -> Checked:
+    """What the rules say of the paths that `gather.find` found, with `texts` in place of the files of these paths.
+
+    Raises UnknownProfileError, ConfigurationError if the configuration names rules that do not exist.
+    """
+    check_names(configuration, all_rules())
+    gathering = gather(found, configuration, options, texts or {})
+    outcomes = [run(gathered.host, all_rules(), configuration) for gathered in gathering.hosts]
+    shown = _shown(gathering)
+    made = report(outcomes, shown=shown)
+    hits = (hit for outcome in outcomes for hit in outcome.hits if shown is None or _has_place_in(hit, shown))
+    return Checked(made, tuple(hits), gathering)
+
+
+def _configuration(config: Configuration | str | os.PathLike[str] | None) -> Configuration:
+    if config is None or isinstance(config, Configuration):
+        configuration = config or Configuration()
+    else:
+        configuration = read(Path(config))
+    check_names(configuration, all_rules())
+    return configuration
+
+
+def _shown(gathering: Gathering) -> frozenset[str] | None:
+    """The files that were asked for, None if that is all of them."""
+    if all(not gathered.asked for gathered in gathering.hosts):
+        return None
+    pairs = ((gathered, document.path) for gathered in gathering.hosts for document in gathered.host.documents)
+    return frozenset(path for gathered, path in pairs if gathered.is_asked(path))
+
+
+def _has_place_in(hit: Hit, paths: frozenset[str]) -> bool:
+    return any(place.document.path in paths for place in (hit.finding.place, *hit.finding.related))

@@ -1,0 +1,23 @@
+"""What the user says of the files where they do not tell themselves. Knows no command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ruleset_lint.netfilter.releases import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """None: the files tell. `stdin_filename` is the path that standard input stands for.
+
+    `family` and `fragment` concern rulesets that are given one by one or in folders that are no machine.
+    """
+
+    profile: str | None = None
+    family: Literal[4, 6] | None = None
+    backend: Backend | None = None
+    fragment: bool | None = None
+    complete: bool | None = None
+    stdin_filename: str | None = None
