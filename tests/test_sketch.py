@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Rule
 from ruleset_lint.netfilter.values import Network
+from ruleset_lint.packets.answers import Answers
 from ruleset_lint.packets.sketch import Answer, Sketch, answer, both
 from ruleset_lint.syntax.iptables_save import parse
 
@@ -81,3 +84,21 @@ def test_two_conditions_at_once(first: Answer, second: Answer, result: Answer) -
 def test_ipv6_prefixes() -> None:
     inside = Sketch(family=6, source=Network(0x20010DB8 << 96, ((1 << 48) - 1) << 80))
     assert answer(rule("-s 2001:db8::/32", family=6), inside) is YES
+
+
+CONDITIONS = (
+    "-p tcp --dport 80", "-p tcp --dport 443", "-p udp --dport 80", "-p tcp -m multiport --dports 22,80",
+    "-i lo", "-i eth0",
+    "-s 10.0.0.0/8", "-s 192.0.2.1", "! -s 192.0.2.1", "-p tcp --syn", "-p tcp -m tcp --tcp-flags SYN,ACK ACK",
+    "-m fancy --x 1",
+    "-m state --state NEW", "-m state ! --state NEW,RELATED", "-m limit --limit 1/s",
+    "-m comment --comment x", "-p all",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=12), st.sampled_from([WEB, SYN, FROM_TEN, Sketch()]))
+def test_remembered_answers_are_the_same(words: list[str], sketch: Sketch) -> None:
+    text = "".join(f"-A INPUT {one}\n" for one in words)
+    rules = load(parse("test", f"*filter\n{text}COMMIT\n")).rules
+    answers = Answers(sketch)
+    assert [answers.of(one) for one in rules] == [answer(one, sketch) for one in rules]

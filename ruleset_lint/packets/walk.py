@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ruleset_lint.model.ruleset import Chain, Rule, Ruleset, Table
 from ruleset_lint.netfilter.extension import Verdict
-from ruleset_lint.packets.sketch import Answer, Sketch, answer
+from ruleset_lint.packets.answers import Answers
+from ruleset_lint.packets.sketch import Answer, Sketch
 
 
 class Decision(NamedTuple):
@@ -36,7 +37,7 @@ class Outcome(NamedTuple):
 @dataclass(slots=True)
 class _Walk:
     table: Table
-    sketch: Sketch
+    answers: Answers
     known: dict[str, Outcome] = field(default_factory=dict)
 
 
@@ -51,7 +52,7 @@ def walk(ruleset: Ruleset, table: str, hook: str, sketch: Sketch) -> Outcome:
     chain = ruleset.chain(table, hook)
     if chain is None:
         return Outcome((Decision(Verdict.ACCEPT, None),), False)
-    walking = _Walk(ruleset.tables[table], sketch)
+    walking = _Walk(ruleset.tables[table], Answers(sketch))
     for name in bottom_up(walking.table, hook):
         walking.known[name] = _chain_outcome(walking, walking.table.chains[name])
     outcome = walking.known[hook]
@@ -66,9 +67,10 @@ def rules_on_way(ruleset: Ruleset, table: str, hook: str, sketch: Sketch) -> Ite
     found = ruleset.tables.get(table)
     waiting = [hook] if found and hook in found.chains else []
     seen = set(waiting)
+    answers = Answers(sketch)
     while found and waiting:
         for rule in found.chains[waiting.pop()].rules:
-            if answer(rule, sketch) is Answer.NO:
+            if answers.of(rule) is Answer.NO:
                 continue
             yield rule
             jump = rule.jump
@@ -98,7 +100,7 @@ def _chain_outcome(walking: _Walk, chain: Chain) -> Outcome:
     decisions: dict[Decision, None] = {}
     leaves_early = False
     for rule in chain.rules:
-        matched = answer(rule, walking.sketch)
+        matched = walking.answers.of(rule)
         if matched is Answer.NO:
             continue
         found = _rule_outcome(walking, rule)
