@@ -1,0 +1,193 @@
+"""notrack/nat-conflict"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from ruleset_lint.lint import Confidence, Finding, Fix, Safety, Severity, at_rule, rule
+from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.shape import Shape
+from ruleset_lint.netfilter.extension import Verdict
+from ruleset_lint.netfilter.values import Network, networks
+from ruleset_lint.packets.asked import asked_by, asked_on, ways
+from ruleset_lint.packets.conditions import ANY_INTERFACE, Conditions, meet, mirrored
+from ruleset_lint.packets.roles import accepting, may_pass, opening
+from ruleset_lint.packets.untracked import Untracking, untrackings
+
+from . import _shared
+
+_TO = re.compile(r"([0-9.]{7,15})?(?::([0-9]{1,5})(?:-([0-9]{1,5}))?)?|\[([0-9A-Fa-f:]{2,39})\](?::([0-9]{1,5}))?")
+_LOOPBACK = 127
+_HOOKS = ("PREROUTING", "OUTPUT", "POSTROUTING")
+
+
+class _Group(NamedTuple):
+    """Rules that untrack, translations that are meant for the same connections, and whether that is certain."""
+
+    untracked: frozenset[Rule]
+    translations: tuple[Rule, ...]
+    certain: bool
+
+
+@rule(Severity.ERROR)
+def nat_conflict(ruleset: Ruleset) -> Iterator[Finding]:
+    """A NAT rule is meant for packets that raw takes out of connection tracking
+
+    ## What it does
+    Compares untracked packets with the rules of nat: DNAT and REDIRECT that match them on their way in, MASQUERADE and
+    SNAT that match them when FORWARD lets them through, and translations whose answers are untracked (NOTRACK for the
+    port that DNAT leads to). NAT looks at first packets only: replies of a server beside MASQUERADE are silent.
+
+    ## Why is this bad?
+    Untracked packets are never translated. A redirected port is dead, a private address leaves on the outside
+    interface, or the request is translated and the answer is not.
+
+    ## Example
+    ```
+    *raw
+    -A PREROUTING -p tcp -m tcp --dport 80 -j NOTRACK
+    COMMIT
+    *nat
+    -A PREROUTING -i eth0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.5:80
+    COMMIT
+    ```
+
+    ## Use instead
+    Leave translated services tracked. Beside MASQUERADE, untrack the machine's own service with
+    `-m addrtype --dst-type LOCAL`.
+
+    ## Fix safety
+    Manual: only somebody who knows the network can tell which of the two is meant.
+
+    ## Since
+    Every kernel with the raw table (2.6.6).
+
+    ## Source
+    Measured on kernel 6.18 with iptables 1.8.9 (nft and legacy).
+    """
+    groups: list[_Group] = []
+    for made in () if ruleset.fragment else ruleset.where(_is_translation):
+        found = dict(_conflicts(ruleset, made))
+        if found:
+            near = [group for group in groups if not group.untracked.isdisjoint(found)]
+            groups = [group for group in groups if group not in near]
+            groups.append(_joined([*near, _Group(frozenset(found), (made,), all(found.values()))]))
+    for group in groups:
+        yield _finding(ruleset, group)
+
+
+def _joined(groups: list[_Group]) -> _Group:
+    """Conflicts that share a rule have one cause."""
+    untracked = frozenset(untracked for group in groups for untracked in group.untracked)
+    translations = tuple(made for group in groups for made in group.translations)
+    return _Group(untracked, translations, all(group.certain for group in groups))
+
+
+def _is_translation(shape: Shape) -> bool:
+    return bool(shape.target and shape.target.entry and shape.target.entry.verdict is Verdict.TRANSLATE)
+
+
+def _conflicts(ruleset: Ruleset, made: Rule) -> Iterator[tuple[Rule, bool]]:
+    """The rules that untrack what a translation is for, and whether nothing else is asked."""
+    table = ruleset.tables.get("nat") if made.table == "nat" else None
+    for hook, way in [(name, way) for name in _HOOKS if table for way in ways(table, name, made) or ()]:
+        asked = asked_on(way)
+        for untracking in untrackings(ruleset) if asked else ():
+            if asked and _conflict(ruleset, hook, made, asked, untracking):
+                yield untracking.rule, _is_certain(ruleset, hook, asked, untracking)
+
+
+def _conflict(ruleset: Ruleset, hook: str, made: Rule, asked: Conditions, untracking: Untracking) -> bool:
+    if hook == "POSTROUTING":
+        return _unmasked(ruleset, asked, untracking) or _answers_masked(ruleset, asked, untracking)
+    if any(network.address >> 24 == _LOOPBACK for network in asked.destination if asked.family == 4):
+        return False
+    first = untracking.hook == hook and not untracking.by_source_port and meet(asked, untracking.conditions)
+    return bool(first) or _answers_translated(made, asked, untracking)
+
+
+def _is_certain(ruleset: Ruleset, hook: str, asked: Conditions, untracking: Untracking) -> bool:
+    """Whether there are such packets: nothing is asked that cannot be told, of addresses or in FORWARD."""
+    packets = untracking.conditions
+    if not asked.exact or not packets.exact or (packets.destination_is_local is not None and asked.destination):
+        return False
+    if hook != "POSTROUTING":
+        return packets.destination_is_local is not False
+    plain = replace(packets, arrives=ANY_INTERFACE, destination_is_local=None)
+    accepted = [asked_by(made) for made in accepting(ruleset, "FORWARD", plain, None)]
+    chain = ruleset.chain("filter", "FORWARD")
+    return any(found and found.exact for found in accepted) or bool(chain and chain.policy == "ACCEPT")
+
+
+def _answers_translated(made: Rule, asked: Conditions, untracking: Untracking) -> bool:
+    """Whether the answers to what DNAT or REDIRECT has translated are untracked."""
+    answers = _answers(made, asked)
+    where = "OUTPUT" if made.target == "REDIRECT" else "PREROUTING"
+    if answers is None or untracking.hook != where or untracking.by_destination_port:
+        return False
+    return meet(answers, untracking.conditions) is not None
+
+
+def _answers(made: Rule, asked: Conditions) -> Conditions | None:
+    """Where answers come from: the address and the port that the target names, if it names one of each."""
+    option = {"DNAT": "--to-destination", "REDIRECT": "--to-ports"}.get(made.target or "")
+    text = made.option(made.shape.target, option) if option else None
+    found = _TO.fullmatch(text if made.target == "DNAT" or text is None else f":{text}") if text else None
+    if option is None or (text and not found):
+        return None
+    low, high, address = (found[2] or found[5], found[3], found[1] or found[4]) if found else (None, None, None)
+    ports = ((int(low), int(high or low)),) if low else asked.destination_ports
+    source = _known(address, made.family)
+    plain = replace(mirrored(asked), source=source, source_ports=ports, source_is_local=None)
+    return plain if all(first <= last for first, last in ports) else None
+
+
+def _known(address: str | None, family: int) -> tuple[Network, ...]:
+    try:
+        return networks(address, family) if address else ()
+    except ValueError:
+        return ()
+
+
+def _unmasked(ruleset: Ruleset, asked: Conditions, untracking: Untracking) -> bool:
+    """Whether packets are routed untracked past a rule that would have given them another source."""
+    packets = untracking.conditions
+    if untracking.hook != "PREROUTING" or untracking.by_source_port or packets.destination_is_local:
+        return False
+    met = meet(packets, replace(asked, arrives=ANY_INTERFACE))
+    if met is None or (met.arrives.pattern and met.arrives.pattern == met.leaves.pattern):
+        return False
+    served_here = bool(packets.destination) and accepting(ruleset, "INPUT", opening(packets), "UNTRACKED")
+    return not served_here and may_pass(ruleset, "FORWARD", opening(met), "UNTRACKED")
+
+
+def _answers_masked(ruleset: Ruleset, asked: Conditions, untracking: Untracking) -> bool:
+    """Whether the answers to connections with another source are untracked: they never find their way back."""
+    answers = untracking.conditions
+    applies = (
+        untracking.hook == "PREROUTING" and untracking.by_source_port and answers.destination_is_local is not False
+    )
+    if not applies or answers.source or answers.destination or meet(answers, Conditions(arrives=asked.leaves)) is None:
+        return False
+    met = meet(mirrored(answers), replace(asked, arrives=ANY_INTERFACE))
+    return met is not None and may_pass(ruleset, "FORWARD", opening(met), "NEW")
+
+
+def _finding(ruleset: Ruleset, group: _Group) -> Finding:
+    untracked = sorted(group.untracked, key=lambda made: made.line.number)
+    conditions = next(found.conditions for found in untrackings(ruleset) if found.rule is untracked[0])
+    targets = " and ".join(sorted({made.target or "" for made in group.translations}))
+    return Finding(
+        at_rule(ruleset, untracked[0], "untracked here"),
+        f"{_shared.service_name(conditions)} is untracked, and {targets} needs its connections tracked",
+        related=(
+            *_shared.places(ruleset, group.translations, "never sees these packets, or not their answers"),
+            *_shared.places(ruleset, untracked[1:], "untracked here too"),
+        ),
+        help=("untracked packets are never translated",),
+        fix=Fix("leave what is translated tracked", safety=Safety.MANUAL),
+        confidence=Confidence.PROVEN if group.certain else Confidence.LIKELY,
+    )
