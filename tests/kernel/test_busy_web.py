@@ -1,44 +1,38 @@
-"""The example of the README before the kernel: a hundred connections leave a hundred entries, and then none."""
+"""The fixture web server under load, before and after its rewrite: its services leave no entries behind."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-
-from ruleset_lint.model.loading import load as load_ruleset
-from ruleset_lint.netfilter.services import Service as Untracked
-from ruleset_lint.rewrite.notrack import Request, untrack
-from ruleset_lint.syntax.iptables_save import parse
+from bundle_hosts import CASES
 
 from .compare import fresh
-from .flows import PATIENT, Flow, play
+from .flows import Flow, play
 from .rulesets import BACKENDS, Backend, entries
-from .service import Service, belongs
 from .topology import Site
 
-RULES = Path(__file__).parents[2] / "fixtures" / "hosts" / "busy-web" / "etc" / "sysconfig"
-FILES = {4: "iptables", 6: "ip6tables"}
 CONNECTIONS = 100
+FAMILIES = {family.family: family for family in CASES[0].plan().families}
+each = pytest.mark.parametrize(
+    ("family", "port", "backend"),
+    [(family, port, backend) for family in FAMILIES for port in (80, 443) for backend in BACKENDS],
+)
 
 
-def rewritten(text: str, family: int) -> str:
-    request = Request((Untracked("tcp", 80), Untracked("tcp", 443)))
-    return untrack(load_ruleset(parse("busy-web", text), family), request).text
+def _entries_after_load(site: Site, ruleset: str, family: int, port: int, backend: Backend) -> int:
+    """How many entries real connections to the service leave, all of which must be complete."""
+    fresh(site.host, ruleset, family, backend)
+    flow = Flow("remote", "host", port, answer=20000)
+    outcomes = {play(site, flow, family, 30000 + number, patience=0.35) for number in range(CONNECTIONS)}
+    assert outcomes == {"ok"}
+    return len(entries(site.host))
 
 
-def entries_after_connections(site: Site, text: str, family: int, backend: Backend) -> int:
-    """Entries of tcp/80 after CONNECTIONS whole connections to it."""
-    fresh(site.host, text, family, backend)
-    for number in range(CONNECTIONS):
-        assert play(site, Flow("remote", "host", 80), family, 41000 + number, PATIENT) == "ok"
-    return sum(belongs(entry, (Service("tcp", 80),), family) for entry in entries(site.host))
+@each
+def test_each_connection_takes_an_entry_before(site: Site, family: int, port: int, backend: Backend) -> None:
+    before = FAMILIES[family].rewritten.ruleset.document.text
+    assert _entries_after_load(site, before, family, port, backend) == CONNECTIONS
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("family", FILES)
-def test_the_service_leaves_no_entries_and_loses_no_connection(site: Site, family: int, backend: Backend) -> None:
-    text = (RULES / FILES[family]).read_text("utf-8")
-    before = entries_after_connections(site, text, family, backend)
-    after = entries_after_connections(site, rewritten(text, family), family, backend)
-    assert (before, after) == (CONNECTIONS, 0)
+@each
+def test_no_connection_takes_an_entry_after(site: Site, family: int, port: int, backend: Backend) -> None:
+    assert _entries_after_load(site, FAMILIES[family].rewritten.text, family, port, backend) == 0

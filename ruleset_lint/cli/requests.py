@@ -1,0 +1,73 @@
+"""What the commands are asked to do, as plain data. Knows neither how it was asked nor how it is done."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+OutputFormat = Literal["full", "concise", "json", "sarif", "github"]
+ListFormat = Literal["text", "json"]
+Color = Literal["auto", "always", "never"]
+FailOn = Literal["error", "warning", "info", "never"]
+Family = Literal["4", "6"]
+Backend = Literal["legacy", "nft"]
+Goal = Literal["notrack"]
+
+
+class Subject(NamedTuple):
+    """What to look at, and how."""
+
+    paths: tuple[str, ...]
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    config: str | None = None
+    isolated: bool = False
+    profile: str | None = None
+    family: Family | None = None
+    backend: Backend | None = None
+    fragment: bool | None = None
+    stdin_filename: str | None = None
+
+
+class CheckRequest(NamedTuple):
+    """`ruleset-lint check`, its output and its exit code."""
+
+    subject: Subject
+    output_format: OutputFormat = "full"
+    output_file: str | None = None
+    color: Color = "auto"
+    fail_on: FailOn = "warning"
+    exit_zero: bool = False
+    statistics: bool = False
+    show_files: bool = False
+
+
+class FixRequest(NamedTuple):
+    """`ruleset-lint fix`, its output and its exit code."""
+
+    subject: Subject
+    unsafe: bool = False
+    diff: bool = False
+    fail_on: FailOn = "warning"
+    exit_zero: bool = False
+
+
+class RewriteRequest(NamedTuple):
+    """`ruleset-lint rewrite`: the host, the goal, the services that leave connection tracking, the folder to write."""
+
+    subject: Subject
+    output: str | None
+    goal: Goal | None = None
+    services: tuple[str, ...] = ()
+    ram: str | None = None
+    connections: int | None = None
+    even_administration: bool = False
+    diff: bool = False
+    force: bool = False
+
+
+class SizeRequest(NamedTuple):
+    """`ruleset-lint size`: the memory or the number of connections at once that a table is wanted for."""
+
+    ram: str | None
+    connections: int | None
+    profile: str | None

@@ -1,0 +1,153 @@
+"""What size a host's conntrack table is to have: what is set, what is needed, and the arithmetic. Writes no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ruleset_lint.model.host import Host
+from ruleset_lint.model.settings import Setting
+from ruleset_lint.netfilter.releases import Profile
+from ruleset_lint.netfilter.sysctls import below_floor, default, number, variable_of
+from ruleset_lint.netfilter.table_size import Size, chain_grade, default_size, mean_chain, round_buckets, size_of
+from ruleset_lint.rewrite.sizing import ESTABLISHED, advise
+
+CORE = ("nf_conntrack", "ip_conntrack", "nf_conntrack_ipv4")
+"""Modules that take `hashsize`, by the names that modprobe.d may have for them."""
+
+_LARGEST = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """Values to set. `size` None leaves sizes alone; `established` None leaves the time-out alone."""
+
+    size: Size | None
+    established: int | None
+    arithmetic: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    maximum: int | None
+    buckets: int | None
+    established: int | None
+
+
+def table_plan(host: Host, profile: Profile, *, ram: int | None, connections: int | None) -> TablePlan:
+    """What to set, so that what the user chose is kept unless it is too small for what is asked. Raises SizeError."""
+    given = _Given(
+        _sysctl(host, "max") or _parameter(host, "max"), _buckets(host), _sysctl(host, "tcp_timeout_established")
+    )
+    maximum, why = _maximum(profile, given, ram, connections)
+    if maximum is None:
+        return TablePlan(None, None, ("neither RAM nor connections nor a size are given: sizes stay as they are",))
+    buckets, why_buckets = _fitting(profile, given, maximum)
+    size = size_of(buckets, maximum, profile)
+    established, why_established = _established(profile, given)
+    return TablePlan(
+        size,
+        established,
+        (why, why_buckets, *_memory(size, profile, ram), why_established),
+        tuple(_warnings(size, given, ram)),
+    )
+
+
+def _maximum(profile: Profile, given: _Given, ram: int | None, connections: int | None) -> tuple[int | None, str]:
+    """Entries, and the reason in words."""
+    if ram is None and connections is None:
+        return given.maximum, f"maximum {given.maximum}: as it is set, nothing says that it is wrong"
+    advised = advise(profile, ram=ram, connections=connections).size.maximum
+    least = advised if connections is not None else default_size(ram or 0, profile).maximum
+    if given.maximum is not None and given.maximum >= least:
+        return given.maximum, f"maximum {given.maximum}: as it is set, {least} are enough"
+    raised = f", {given.maximum} is too small" if given.maximum is not None else ""
+    if connections is not None:
+        return (
+            advised,
+            f"maximum {advised}: {connections} connections and a quarter more, whole pages of buckets{raised}",
+        )
+    return advised, f"maximum {advised}: what {(ram or 0) >> 20} MiB of RAM allow at a 32nd part of it{raised}"
+
+
+def _fitting(profile: Profile, given: _Given, maximum: int) -> tuple[int, str]:
+    if given.buckets and chain_grade(mean_chain(maximum, given.buckets), profile) == "good":
+        return given.buckets, f"buckets {given.buckets}: as they are set, {_chain(maximum, given.buckets)}"
+    buckets = round_buckets(maximum if profile.insert_limit else -(-maximum // 2), profile)
+    chain = _chain(maximum, buckets)
+    if given.buckets is None:
+        return buckets, f"buckets {buckets}: {chain}"
+    return (
+        buckets,
+        f"buckets {buckets}: {chain}; with {given.buckets} it would be {mean_chain(maximum, given.buckets):.1f}",
+    )
+
+
+def _chain(maximum: int, buckets: int) -> str:
+    return f"2 × {maximum} ÷ {buckets} = {mean_chain(maximum, buckets):.1f} entries a chain of the full table"
+
+
+def _established(profile: Profile, given: _Given) -> tuple[int | None, str]:
+    variable = variable_of("net.netfilter.nf_conntrack_tcp_timeout_established")
+    usual = default(variable, profile) if variable else None
+    if given.established is None or given.established == usual:
+        least = "the least that RFC 5382 asks for"
+        return ESTABLISHED, f"established connections: {ESTABLISHED} seconds, {least}; {usual} keep dead ones for days"
+    return None, f"established connections: {given.established} seconds, as it is set"
+
+
+def _memory(size: Size, profile: Profile, ram: int | None) -> Iterator[str]:
+    buckets = f"{size.buckets} × {profile.bucket_bytes} bytes"
+    entries = f"{size.maximum} × {profile.entry_bytes} bytes"
+    share = f", {100 * size.total_bytes / ram:.1f} % of RAM" if ram else ""
+    yield f"memory of the full table: {buckets} + {entries} = {size.total_bytes >> 20} MiB{share}"
+
+
+def _warnings(size: Size, given: _Given, ram: int | None) -> Iterator[str]:
+    if ram is not None and size.total_bytes > ram // 8:
+        yield f"the full table takes {size.total_bytes >> 20} MiB of {ram >> 20} MiB of RAM"
+    variable = variable_of("net.netfilter.nf_conntrack_tcp_timeout_established")
+    floor = below_floor(variable, given.established) if variable and given.established is not None else None
+    if floor:
+        forgotten = f"established connections are forgotten after {given.established} seconds"
+        yield f"{forgotten}, {floor.source} wants {floor.seconds}"
+
+
+def settings_of(host: Host, name: str) -> tuple[Setting, ...]:
+    """The settings that name a conntrack variable by the key of any kernel, in the order in which they are applied."""
+    found = host.sysctl.all if host.sysctl else ()
+    return tuple(
+        setting for setting in found if (variable := variable_of(setting.key)) is not None and variable.name == name
+    )
+
+
+def _sysctl(host: Host, name: str) -> int | None:
+    return _number(settings_of(host, name)[-1:])
+
+
+def _buckets(host: Host) -> int | None:
+    return _parameter(host, "hashsize") or _sysctl(host, "buckets")
+
+
+def _parameter(host: Host, name: str) -> int | None:
+    """A number behind an option of the core modules, `name = 9` in three words included."""
+    words = [option for module, option in (host.modprobe.all if host.modprobe else ()) if module in CORE]
+    found: int | None = None
+    for index, option in enumerate(words):
+        if option.key == name or option.key.endswith(f"conntrack_{name}"):
+            spaced = [
+                word.key for word in words[index + 1 : index + 3] if word.line is option.line and word.value is None
+            ]
+            value = option.value or (spaced[0].lstrip("=") or spaced[-1] if spaced else "")
+            found = _size(value) or found
+    return found
+
+
+def _number(settings: tuple[Setting, ...]) -> int | None:
+    return _size(settings[0].value or "") if settings else None
+
+
+def _size(text: str) -> int | None:
+    value = number(text)
+    return value if value is not None and 0 < value < _LARGEST else None
