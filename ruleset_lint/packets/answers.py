@@ -22,7 +22,7 @@ class _Question(NamedTuple):
 
     holes: tuple[int, ...]
     ask: _Ask
-    known: dict[tuple[str, ...], Answer]
+    known: dict[str, Answer]
 
 
 class _Questions(NamedTuple):
@@ -45,15 +45,17 @@ class Answers:
         if questions is None:
             questions = self.known[rule.shape] = self._questions(rule)
         result = questions.fixed
+        if result is Answer.NO:
+            return result
         values = rule.values
         for holes, ask, known in questions.open:
-            if result is Answer.NO:
-                return result
-            key = tuple([values[hole] for hole in holes])
+            key = values[holes[0]] if len(holes) == 1 else "\0".join([values[hole] for hole in holes])
             answered = known.get(key)
             if answered is None:
                 answered = known[key] = ask(rule)
-            if answered is not Answer.YES:
+            if answered is Answer.NO:
+                return answered
+            if answered is Answer.MAYBE:
                 result = answered
         return result
 
@@ -64,11 +66,12 @@ class Answers:
         return _Questions(result, tuple(_Question(holes, ask, {}) for holes, ask in asked if holes))
 
     def _conditions(self, shape: Shape) -> Iterator[tuple[tuple[int, ...], _Ask]]:
-        for use in shape.parameters:
-            yield _holes(use), _parameter(use, self.sketch)
+        """The holes of each condition and how it is asked, addresses last: they differ most from rule to rule."""
         for part in shape.matches:
             holes = tuple(hole for use in part.uses for hole in _holes(use))
             yield holes, _match(part, self.sketch)
+        for use in sorted(shape.parameters, key=lambda use: use.option.name in ("-s", "-d")):
+            yield _holes(use), _parameter(use, self.sketch)
 
 
 def _holes(use: Use) -> tuple[int, ...]:

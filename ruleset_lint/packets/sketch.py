@@ -72,9 +72,10 @@ def parameter_answer(rule: Rule, use: Use, sketch: Sketch) -> Answer:
         case "-p":
             return _protocol(rule.protocol, sketch.protocol)
         case "-s":
-            return _networks(rule.source, sketch.source)
+            return _asks_nothing_known(rule, use, sketch.source) or _networks(rule.source, sketch.source)
         case "-d":
-            return _networks(rule.destination, sketch.destination)
+            known = sketch.destination
+            return _asks_nothing_known(rule, use, known) or _networks(rule.destination, known)
         case "-i":
             return _interface(rule.in_interface, sketch.in_interface, sketch.not_in)
         case "-o":
@@ -129,6 +130,11 @@ def _protocol(test: Test[int] | None, protocol: int | None) -> Answer:
     if test.value == 0:
         return _yes(True, test.negated)
     return Answer.MAYBE if protocol is None else _yes(test.value == protocol, test.negated)
+
+
+def _asks_nothing_known(rule: Rule, use: Use, known: Network | None) -> Answer | None:
+    """MAYBE without reading the address, where nothing is known of the packet's and the rule does not ask for all."""
+    return Answer.MAYBE if known is None and use.operands and "/0" not in rule.text(use.operands[0]) else None
 
 
 def _networks(test: Test[tuple[Network, ...]] | None, known: Network | None) -> Answer:
