@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ruleset_lint.model.loading import load
-from ruleset_lint.model.ruleset import Rule
+from ruleset_lint.model.rule import Rule
 from ruleset_lint.netfilter.values import Network
 from ruleset_lint.packets.answers import Answers
 from ruleset_lint.packets.sketch import Answer, Sketch, answer, both

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ruleset_lint.model.ruleset import Rule, Ruleset, tracks
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
+from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.values import STATES
 
 ALL_STATES = frozenset(STATES)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.packets.asked import asked_on, ways

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ruleset_lint.lint import Finding, Severity, at_rule, rule
-from ruleset_lint.model.ruleset import Ruleset, tracks
+from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.model.tracking import tracks
 
 from . import _shared
 

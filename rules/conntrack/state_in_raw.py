@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ruleset_lint.lint import Finding, Fix, Safety, Severity, at_rule, rule
-from ruleset_lint.model.ruleset import Rule, Ruleset, Table
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset, Table
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.packets.asked import asked_on, ways

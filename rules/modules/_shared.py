@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from ruleset_lint.lint import Edit, Judgement, Place, Span, judge
 from ruleset_lint.model.host import Host
-from ruleset_lint.model.ruleset import Ruleset, tracks, untracks
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.settings import Setting, module_name
+from ruleset_lint.model.tracking import tracks, untracks
 from ruleset_lint.netfilter.profiles import Profile
 
 

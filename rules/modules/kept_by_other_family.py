@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Place, Severity, at_rule, judge, rule
 from ruleset_lint.model.host import Host
-from ruleset_lint.model.ruleset import Ruleset, tracks, untracks
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.settings import ModuleOptions
+from ruleset_lint.model.tracking import tracks, untracks
 from ruleset_lint.netfilter.profiles import Profile
 
 from . import _shared

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ruleset_lint.lint import Edit, Place, Span, at_line, at_rule
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.values import Network, Ports
 from ruleset_lint.packets.conditions import ALL_PORTS, Conditions
 from ruleset_lint.packets.roles import TCP, UDP

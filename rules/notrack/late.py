@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.packets.asked import asked_by
 from ruleset_lint.packets.conditions import Conditions, meet, mirrored, sketches
 from ruleset_lint.packets.sketch import Answer

@@ -10,8 +10,10 @@ from typing import NamedTuple
 from ruleset_lint.lint import Configuration, Finding, Fix, Severity, at_rule, rule
 from ruleset_lint.model.entries import ConntrackTable
 from ruleset_lint.model.host import Host
-from ruleset_lint.model.ruleset import Rule, Ruleset, tracks
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
+from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.netfilter.modules import helper_for
 from ruleset_lint.netfilter.services import BROADCAST_OR_MULTICAST, BUSY, HELPER_DATA, SENDS_FROM_OWN_PORT, Service

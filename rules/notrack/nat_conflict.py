@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Safety, Severity, at_rule, rule
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.netfilter.values import Network, networks

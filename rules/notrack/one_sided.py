@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Safety, Severity, at_rule, rule
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.packets.conditions import ALL_PORTS, Conditions, meet, mirrored, sketches
 from ruleset_lint.packets.roles import TCP, accepting, opening
 from ruleset_lint.packets.sketch import Answer

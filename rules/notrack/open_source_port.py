@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.validity import span_of
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.netfilter.values import Network

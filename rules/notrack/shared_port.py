@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Place, Safety, Severity, at_rule, rule
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.services import SENDS_FROM_OWN_PORT, Service
 from ruleset_lint.packets.asked import asked_by

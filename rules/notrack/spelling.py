@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, Span, at_rule, judge, rule
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.model.validity import span_of
 from ruleset_lint.netfilter.profiles import Profile

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ruleset_lint.model.ruleset import Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.syntax.document import Document, Line
 from ruleset_lint.text import Edit, Span
 

@@ -15,7 +15,8 @@ from ruleset_lint.syntax.document import Document
 class Host:
     """The facts of one machine. None means not given: rules that need it are skipped. Empty means there is none.
 
-    `complete` says that the tree is the whole machine, so that what is missing is missing. `documents` are all files read.
+    `complete` says that the tree is the whole machine, so that what is missing is missing. `documents` are all files
+    read.
     """
 
     root: str = ""

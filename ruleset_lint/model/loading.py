@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ruleset_lint.model.ruleset import Block, Chain, Rule, Ruleset, Table
-from ruleset_lint.model.shape import Binding, Shape, bind
+from ruleset_lint.model.binding import Binding, bind
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Block, Chain, Fault, Ruleset, Table
+from ruleset_lint.model.shape import Shape, Use, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, is_builtin
+from ruleset_lint.netfilter.targets import misspelt_target
 from ruleset_lint.syntax.document import Document, Line, Unparsed
 from ruleset_lint.syntax.iptables_save import ChainLine, Commit, Node, Pattern, RuleLine, TableLine, words
 
@@ -20,6 +23,7 @@ class _Chain:
     policy: str
     line: Line[Node] | None = None
     rules: list[Rule] = field(default_factory=list)
+    declared: bool = True
 
 
 @dataclass(slots=True)
@@ -33,6 +37,8 @@ class _Loader:
     tables: dict[str, dict[str, _Chain]] = field(default_factory=dict)
     lines: dict[str, Line[Node]] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
+    commands: list[Rule] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
 
 def load(document: Document[Node], family: int = 4, *, fragment: bool | None = None) -> Ruleset:
@@ -44,24 +50,52 @@ def load(document: Document[Node], family: int = 4, *, fragment: bool | None = N
         _load_block(loader, block)
     tables = {name: _table(name, loader) for name in loader.tables}
     live = tuple(rule for table in tables.values() for chain in table.chains.values() for rule in chain.rules)
-    return Ruleset(document, family, is_fragment, blocks, tables, tuple(loader.rules), live)
+    return Ruleset(
+        document,
+        family,
+        is_fragment,
+        blocks,
+        tables,
+        tuple(loader.rules),
+        live,
+        tuple(loader.commands),
+        tuple(loader.faults),
+    )
 
 
 def looks_like_fragment(document: Document[Node]) -> bool:
-    """Whether a document is meant for `--noflush`: no table line, or tables that neither declare nor fill a built-in chain."""
-    tables = [line.node.name for line in document.lines if isinstance(line.node, TableLine)]
-    if not tables:
+    """Whether a document is meant for `--noflush`.
+
+    So it is without a table line; if no table declares or fills a built-in chain; and if one table fills only chains of
+    its own that it declares, as ufw's before.rules do beside a whole nat table.
+    """
+    if not any(isinstance(line.node, TableLine) for line in document.lines):
         return any(isinstance(line.node, RuleLine | ChainLine) for line in document.lines)
-    table = ""
+    tables: dict[str, _Signs] = {}
+    signs, table = _Signs(), ""
     for line in document.lines:
         node = line.node
         if isinstance(node, TableLine):
+            signs = tables.setdefault(node.name, _Signs())
             table = node.name
-        elif isinstance(node, ChainLine) and is_builtin(table, node.name):
-            return False
-        elif isinstance(node, RuleLine) and any(is_builtin(table, word) for word in words(node)[1:2]):
-            return False
-    return any(isinstance(line.node, RuleLine) for line in document.lines)
+        elif isinstance(node, ChainLine) and tables:
+            signs.builtin |= is_builtin(table, node.name)
+            signs.own |= not is_builtin(table, node.name)
+        elif isinstance(node, RuleLine) and tables:
+            signs.rules = True
+            signs.builtin = signs.builtin or any(is_builtin(table, word) for word in words(node)[1:2])
+    if any(found.builtin for found in tables.values()):
+        return any(found.own and found.rules and not found.builtin for found in tables.values())
+    return any(found.rules for found in tables.values())
+
+
+@dataclass(slots=True)
+class _Signs:
+    """What a table has: a built-in chain declared or filled, a chain of its own declared, rules."""
+
+    builtin: bool = False
+    own: bool = False
+    rules: bool = False
 
 
 def family_of(path: str, text: str) -> int:
@@ -123,54 +157,85 @@ def _run(loader: _Loader, table: str, line: Line[Node], node: RuleLine) -> None:
     shape = _shape(loader, node)
     command = shape.command
     operands = [_text(node, operand) for operand in command.operands] if command else []
-    if not command or not operands:
-        if command and command.option.name == "-F":
-            for chain in loader.tables[table].values():
-                chain.rules.clear()
+    rule = Rule(shape, node.values, line, table, operands[0] if operands else "", loader.family)
+    loader.commands.append(rule)
+    if is_skipped(shape, loader.family):
         return
-    rule = Rule(shape, node.values, line, table, operands[0], loader.family)
-    _run_command(loader, rule, command.option.name, operands)
+    if command and operands:
+        _run_command(loader, rule, command, operands)
+    elif command and command.option.name == "-F":
+        for chain in loader.tables[table].values():
+            chain.rules.clear()
+    elif command and command.option.name == "-X":
+        for name in [name for name, chain in loader.tables[table].items() if chain.policy == "-" and not chain.rules]:
+            del loader.tables[table][name]
 
 
-def _run_command(loader: _Loader, rule: Rule, command: str, operands: list[str]) -> None:
+def _run_command(loader: _Loader, rule: Rule, command: Use, operands: list[str]) -> None:
     chains = loader.tables[rule.table]
-    if command in ("-A", "-I", "-R"):
+    name = command.option.name
+    if name in ("-A", "-I", "-R"):
         loader.rules.append(rule)
-    if command == "-N":
-        chains.setdefault(rule.chain, _Chain("-", rule.line))
-    elif command == "-P" and rule.chain in chains and len(operands) > 1:
-        chains[rule.chain].policy = operands[1]
-    elif command == "-X":
-        chains.pop(rule.chain, None)
-    elif command == "-E" and rule.chain in chains and len(operands) > 1:
-        chains[operands[1]] = chains.pop(rule.chain)
-    elif command in ("-A", "-I", "-R", "-D", "-F"):
+    if name == "-N":
+        chains[rule.chain] = _Chain("-", rule.line, chains[rule.chain].rules if rule.chain in chains else [])
+        return
+    if name != "-P" or rule.chain in chains:
+        _want_chain(loader, rule, command.item + 1, rule.chain)
+    if name in ("-A", "-I", "-R", "-D", "-F"):
         _change_rules(loader, rule, command, operands[1] if len(operands) > 1 else "")
+    elif name == "-X":
+        if not is_builtin(rule.table, rule.chain):
+            chains.pop(rule.chain, None)
+    elif rule.chain in chains and len(operands) > 1 and name == "-P":
+        chains[rule.chain].policy = operands[1]
+    elif rule.chain in chains and len(operands) > 1 and name == "-E":
+        chains[operands[1]] = chains.pop(rule.chain)
 
 
-def _change_rules(loader: _Loader, rule: Rule, command: str, number: str) -> None:
+def _want_chain(loader: _Loader, rule: Rule, item: int, name: str) -> None:
+    """Note that a chain is not there, where it could not be there by other means than this file."""
+    found = loader.tables[rule.table].get(name)
+    if item > 1 and is_builtin(rule.table, name) and rule.shape.jump and rule.shape.jump.item + 1 == item:
+        loader.faults.append(Fault(rule.line, item, f"{name} is a built-in chain: no rule can jump to it"))
+    elif (found is None or not found.declared) and not loader.fragment and rule.table in BUILTIN_CHAINS:
+        loader.faults.append(Fault(rule.line, item, f"chain {name} is not declared before this line", name))
+
+
+def _change_rules(loader: _Loader, rule: Rule, command: Use, number: str) -> None:
     chains = loader.tables[rule.table]
-    if rule.chain not in chains and (loader.fragment or command == "-A"):
-        chains[rule.chain] = _Chain("-")  # declared elsewhere, or a mistake that a rule reports
+    name = command.option.name
+    if rule.shape.jump and rule.jump is not None and not _is_foreign(rule.shape, rule.jump):
+        _want_chain(loader, rule, rule.shape.jump.item + 1, rule.jump)
+    if rule.chain not in chains and (loader.fragment or name == "-A"):
+        # declared elsewhere, or a mistake that a rule reports
+        chains[rule.chain] = _Chain("-", declared=False)
     rules = chains[rule.chain].rules if rule.chain in chains else []
     index = int(number) - 1 if re.fullmatch("[0-9]{1,9}", number) else None
-    if command == "-A":
+    if index is not None and not loader.fragment and not 0 <= index < len(rules) + (name == "-I"):
+        loader.faults.append(Fault(rule.line, command.item + 2, f"{rule.chain} has only {len(rules)} rules here"))
+    if name == "-A":
         rules.append(rule)
-    elif command == "-I":
-        rules.insert(index or 0, rule)
-    elif command == "-F":
+    elif name == "-I":
+        rules.insert(max(index or 0, 0), rule)
+    elif name == "-F":
         rules.clear()
-    elif command == "-R" and index is not None and index < len(rules):
+    elif name == "-R" and index is not None and 0 <= index < len(rules):
         rules[index] = rule
-    elif command == "-D":
+    elif name == "-D":
         _delete(rules, rule, index)
+
+
+def _is_foreign(shape: Shape, target: str) -> bool:
+    """Whether what a rule jumps to is a target that the catalogue does not have: it has options, and no known name."""
+    return bool(shape.unclaimed) and misspelt_target(target) is None
 
 
 def _delete(rules: list[Rule], rule: Rule, index: int | None) -> None:
     if index is None:
         wanted = _specification(rule)
         index = next((i for i, other in enumerate(rules) if _specification(other) == wanted), len(rules))
-    del rules[index : index + 1]
+    if 0 <= index < len(rules):
+        del rules[index]
 
 
 def _specification(rule: Rule) -> list[str]:

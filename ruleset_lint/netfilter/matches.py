@@ -1,9 +1,42 @@
-"""The catalogue of matches: one entry each. Source: iptables-extensions(8) of iptables 1.8.9, and the kernel modules named."""
+"""The catalogue of matches: one entry each.
+
+Source: iptables-extensions(8) of iptables 1.8.9, and the kernel modules named.
+"""
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
+from functools import lru_cache
+
 from ruleset_lint.netfilter.extension import IPV4, IPV6, Extension, Memory, Option, Tracking, flag, takes
+from ruleset_lint.netfilter.name_values import filled, label, owner, packet_type
+from ruleset_lint.netfilter.option_values import (
+    bytecode,
+    chunk_types,
+    clock_time,
+    conntrack_status,
+    dccp_types,
+    direction,
+    dscp_class,
+    extension_headers,
+    hash_burst,
+    hash_mode,
+    hash_rate,
+    hex_string,
+    icmp_type,
+    long_mask,
+    mac_address,
+    mask_or_length,
+    mobility_type,
+    month_days,
+    probability,
+    rate,
+    tos,
+    week_days,
+)
 from ruleset_lint.netfilter.values import (
+    Reader,
     address_types,
     addresses,
     conntrack_states,
@@ -12,10 +45,13 @@ from ruleset_lint.netfilter.values import (
     interface,
     masked,
     networks,
+    number_range,
     one_of,
-    pair,
+    port,
     port_list,
     port_range,
+    port_span,
+    protocol,
     states,
     text,
 )
@@ -26,16 +62,26 @@ _U32 = integer(0, 0xFFFFFFFF)
 _U64 = integer(0, 0xFFFFFFFFFFFFFFFF)
 _PORT_PROTOCOLS = frozenset({"tcp", "udp", "udplite", "sctp", "dccp"})
 _LOCAL_SENDER = frozenset({"OUTPUT", "POSTROUTING"})
+_RECEIVED = frozenset({"PREROUTING", "INPUT", "FORWARD"})
 _SET_DIRECTIONS = text  # src,dst,… one for each dimension of the set
+_U8_RANGE = number_range(0xFF)
+_U16_RANGE = number_range(0xFFFF)
+_U32_RANGE = number_range(0xFFFFFFFF)
 
 
-def _ports(*more: Option) -> tuple[Option, ...]:
+def _ports(*more: Option, reader: Reader = port_range) -> tuple[Option, ...]:
     return (
-        takes("--sport", port_range, "--source-port", negatable=True),
-        takes("--dport", port_range, "--destination-port", negatable=True),
+        takes("--sport", reader, "--source-port", negatable=True),
+        takes("--dport", reader, "--destination-port", negatable=True),
         *more,
     )
 
+
+def _compared(name: str, reader: Reader) -> tuple[Option, ...]:
+    return tuple(takes(f"{name}-{how}", reader, negatable=True) for how in ("eq", "gt", "lt"))
+
+
+_chunk_match = one_of("any", "all", "only", any_case=True)
 
 _ENTRIES = (
     Extension(
@@ -46,27 +92,30 @@ _ENTRIES = (
             flag("--limit-iface-in"),
             flag("--limit-iface-out"),
         ),
+        requires=("--src-type", "--dst-type"),
         module="xt_addrtype",
     ),
     Extension(
         "ah",
         (
-            takes("--ahspi", pair(_U32, ":"), negatable=True),
+            takes("--ahspi", _U32_RANGE, negatable=True),
             Option("--ahlen", (_U32,), negatable=True, families=IPV6),
             Option("--ahres", families=IPV6),
         ),
-        protocols=frozenset({"ah"}),
         module="ipt_ah",
     ),
     Extension(
         "bpf",
-        (takes("--bytecode", text), takes("--object-pinned", text)),
+        (takes("--bytecode", bytecode), takes("--object-pinned", text)),
+        requires=("--bytecode", "--object-pinned"),
         module="xt_bpf",
         first_packet=True,
     ),
     Extension(
         "cgroup",
         (takes("--cgroup", _U32, negatable=True), takes("--path", text, negatable=True)),
+        hooks=frozenset({"INPUT", "OUTPUT", "POSTROUTING"}),
+        requires=("--cgroup", "--path"),
         module="xt_cgroup",
     ),
     Extension(
@@ -77,6 +126,7 @@ _ENTRIES = (
             takes("--cluster-local-nodemask", _U32, negatable=True),
             takes("--cluster-hash-seed", _U32),
         ),
+        requires=("--cluster-local-node", "--cluster-local-nodemask"),
         module="xt_cluster",
         tracking=Tracking.ALWAYS,
     ),
@@ -84,7 +134,7 @@ _ENTRIES = (
     Extension(
         "connbytes",
         (
-            takes("--connbytes", pair(_U64, ":"), negatable=True),
+            takes("--connbytes", number_range(0xFFFFFFFFFFFFFFFF, ordered=True), negatable=True),
             takes("--connbytes-dir", one_of("original", "reply", "both")),
             takes("--connbytes-mode", one_of("packets", "bytes", "avgpkt")),
         ),
@@ -94,7 +144,7 @@ _ENTRIES = (
     ),
     Extension(
         "connlabel",
-        (takes("--label", text, negatable=True), flag("--set")),
+        (takes("--label", label, negatable=True), flag("--set")),
         requires=("--label",),
         module="xt_connlabel",
         tracking=Tracking.ALWAYS,
@@ -104,10 +154,11 @@ _ENTRIES = (
         (
             takes("--connlimit-upto", _U32, negatable=True),
             takes("--connlimit-above", _U32, negatable=True),
-            takes("--connlimit-mask", integer(0, 128)),
+            takes("--connlimit-mask", long_mask),
             flag("--connlimit-saddr"),
             flag("--connlimit-daddr"),
         ),
+        requires=("--connlimit-upto", "--connlimit-above"),
         module="xt_connlimit",
         tracking=Tracking.ALWAYS,
     ),
@@ -122,18 +173,33 @@ _ENTRIES = (
         "conntrack",
         (
             takes("--ctstate", conntrack_states, negatable=True),
-            takes("--ctproto", text, negatable=True),
+            takes("--ctproto", protocol, negatable=True),
             takes("--ctorigsrc", networks, negatable=True),
             takes("--ctorigdst", networks, negatable=True),
             takes("--ctreplsrc", networks, negatable=True),
             takes("--ctrepldst", networks, negatable=True),
-            takes("--ctorigsrcport", port_range, negatable=True),
-            takes("--ctorigdstport", port_range, negatable=True),
-            takes("--ctreplsrcport", port_range, negatable=True),
-            takes("--ctrepldstport", port_range, negatable=True),
-            takes("--ctstatus", text, negatable=True),
-            takes("--ctexpire", pair(_U32, ":"), negatable=True),
-            takes("--ctdir", one_of("ORIGINAL", "REPLY")),
+            takes("--ctorigsrcport", port_span, negatable=True),
+            takes("--ctorigdstport", port_span, negatable=True),
+            takes("--ctreplsrcport", port_span, negatable=True),
+            takes("--ctrepldstport", port_span, negatable=True),
+            takes("--ctstatus", conntrack_status, negatable=True),
+            takes("--ctexpire", _U32_RANGE, negatable=True),
+            takes("--ctdir", direction),
+        ),
+        requires=(
+            "--ctstate",
+            "--ctproto",
+            "--ctorigsrc",
+            "--ctorigdst",
+            "--ctreplsrc",
+            "--ctrepldst",
+            "--ctorigsrcport",
+            "--ctorigdstport",
+            "--ctreplsrcport",
+            "--ctrepldstport",
+            "--ctstatus",
+            "--ctexpire",
+            "--ctdir",
         ),
         module="xt_conntrack",
         tracking=Tracking.ALWAYS,
@@ -142,17 +208,32 @@ _ENTRIES = (
     Extension(
         "dccp",
         _ports(
-            takes("--dccp-types", text, negatable=True),
+            takes("--dccp-types", dccp_types, negatable=True),
             takes("--dccp-option", _U8, negatable=True),
+            reader=port_span,
         ),
         protocols=frozenset({"dccp"}),
         module="xt_dccp",
         first_packet=True,
     ),
     Extension(
+        "devgroup",
+        (takes("--src-group", text, negatable=True), takes("--dst-group", text, negatable=True)),
+        requires=("--src-group", "--dst-group"),
+        module="xt_devgroup",
+    ),
+    Extension(
         "dscp",
-        (takes("--dscp", integer(0, 63), negatable=True), takes("--dscp-class", text)),
+        (takes("--dscp", integer(0, 63), negatable=True), takes("--dscp-class", dscp_class, negatable=True)),
+        requires=("--dscp", "--dscp-class"),
         module="xt_dscp",
+        first_packet=True,
+    ),
+    Extension(
+        "dst",
+        (takes("--dst-len", _U32, negatable=True), takes("--dst-opts", text)),
+        families=IPV6,
+        module="ip6t_hbh",
         first_packet=True,
     ),
     Extension(
@@ -162,23 +243,36 @@ _ENTRIES = (
             flag("--ecn-tcp-ece", negatable=True),
             takes("--ecn-ip-ect", integer(0, 3), negatable=True),
         ),
+        requires=("--ecn-tcp-cwr", "--ecn-tcp-ece", "--ecn-ip-ect"),
         module="xt_ecn",
         first_packet=True,
     ),
+    Extension("esp", (takes("--espspi", _U32_RANGE, negatable=True),), protocols=frozenset({"esp"}), module="xt_esp"),
+    Extension("eui64", families=IPV6, hooks=_RECEIVED, module="ip6t_eui64"),
     Extension(
-        "esp", (takes("--espspi", pair(_U32, ":"), negatable=True),), protocols=frozenset({"esp"}), module="xt_esp"
+        "frag",
+        (
+            takes("--fragid", _U32_RANGE, negatable=True),
+            takes("--fraglen", _U32, negatable=True),
+            flag("--fragres"),
+            flag("--fragfirst"),
+            flag("--fragmore"),
+            flag("--fraglast"),
+        ),
+        families=IPV6,
+        module="ip6t_frag",
+        first_packet=True,
     ),
-    Extension("eui64", families=IPV6, module="ip6t_eui64"),
     Extension(
         "hashlimit",
         (
-            takes("--hashlimit-upto", text, "--hashlimit", negatable=True),
-            takes("--hashlimit-above", text, negatable=True),
-            takes("--hashlimit-burst", text),
-            takes("--hashlimit-mode", text),
+            takes("--hashlimit-upto", hash_rate, "--hashlimit", negatable=True),
+            takes("--hashlimit-above", hash_rate, negatable=True),
+            takes("--hashlimit-burst", hash_burst),
+            takes("--hashlimit-mode", hash_mode),
             takes("--hashlimit-srcmask", integer(0, 128)),
             takes("--hashlimit-dstmask", integer(0, 128)),
-            takes("--hashlimit-name", text),
+            takes("--hashlimit-name", filled),
             takes("--hashlimit-htable-size", _U32),
             takes("--hashlimit-htable-max", _U32),
             takes("--hashlimit-htable-expire", _U32),
@@ -186,8 +280,16 @@ _ENTRIES = (
             flag("--hashlimit-rate-match"),
             takes("--hashlimit-rate-interval", _U32),
         ),
+        requires=("--hashlimit-upto", "--hashlimit-above"),
         module="xt_hashlimit",
         memory=Memory.REMEMBERS,
+        first_packet=True,
+    ),
+    Extension(
+        "hbh",
+        (takes("--hbh-len", _U32, negatable=True), takes("--hbh-opts", text)),
+        families=IPV6,
+        module="ip6t_hbh",
         first_packet=True,
     ),
     Extension(
@@ -201,12 +303,14 @@ _ENTRIES = (
         "hl",
         (takes("--hl-eq", _U8, negatable=True), takes("--hl-lt", _U8), takes("--hl-gt", _U8)),
         families=IPV6,
+        requires=("--hl-eq", "--hl-lt", "--hl-gt"),
         module="xt_hl",
         first_packet=True,
     ),
     Extension(
         "icmp",
-        (takes("--icmp-type", text, negatable=True),),
+        (takes("--icmp-type", icmp_type, negatable=True),),
+        requires=("--icmp-type",),
         families=IPV4,
         protocols=frozenset({"icmp"}),
         module="ip_tables",
@@ -214,42 +318,75 @@ _ENTRIES = (
     ),
     Extension(
         "icmp6",
-        (takes("--icmpv6-type", text, "--icmp6-type", negatable=True),),
+        (takes("--icmpv6-type", icmp_type, "--icmp6-type", negatable=True),),
+        requires=("--icmpv6-type",),
         families=IPV6,
         protocols=frozenset({"icmpv6", "ipv6-icmp", "icmp6"}),
         module="ip6_tables",
         first_packet=True,
     ),
     Extension(
+        "ipcomp",
+        (takes("--ipcompspi", _U32_RANGE, negatable=True), flag("--compres")),
+        protocols=frozenset({"ipcomp"}),
+        module="xt_ipcomp",
+    ),
+    Extension(
         "iprange",
         (takes("--src-range", addresses, negatable=True), takes("--dst-range", addresses, negatable=True)),
+        requires=("--src-range", "--dst-range"),
         module="xt_iprange",
     ),
     Extension(
-        "ipv6header", (takes("--header", text, negatable=True), flag("--soft")), families=IPV6, module="ip6t_ipv6header"
+        "ipv6header",
+        (takes("--header", extension_headers, negatable=True), flag("--soft")),
+        families=IPV6,
+        requires=("--header",),
+        module="ip6t_ipv6header",
+    ),
+    Extension(
+        "ipvs",
+        (
+            flag("--ipvs", negatable=True),
+            takes("--vproto", protocol, negatable=True),
+            takes("--vaddr", networks, negatable=True),
+            takes("--vport", port, negatable=True),
+            takes("--vdir", direction),
+            takes("--vmethod", text, negatable=True),
+            takes("--vportctl", port, negatable=True),
+        ),
+        module="xt_ipvs",
     ),
     Extension(
         "length",
-        (takes("--length", pair(_U16, ":"), negatable=True),),
+        (takes("--length", _U16_RANGE, negatable=True),),
         requires=("--length",),
         module="xt_length",
         first_packet=True,
     ),
     Extension(
         "limit",
-        (takes("--limit", text, negatable=False), takes("--limit-burst", integer(0, 10000))),
+        (takes("--limit", rate), takes("--limit-burst", integer(0, 10000))),
         module="xt_limit",
         memory=Memory.COUNTS,
         first_packet=True,
     ),
     Extension(
         "mac",
-        (takes("--mac-source", text, negatable=True),),
-        hooks=frozenset({"PREROUTING", "INPUT", "FORWARD"}),
+        (takes("--mac-source", mac_address, negatable=True),),
+        hooks=_RECEIVED,
         requires=("--mac-source",),
         module="xt_mac",
     ),
     Extension("mark", (takes("--mark", masked, negatable=True),), requires=("--mark",), module="xt_mark"),
+    Extension(
+        "mh",
+        (takes("--mh-type", mobility_type, negatable=True),),
+        families=IPV6,
+        protocols=frozenset({"mh"}),
+        module="ip6t_mh",
+        first_packet=True,
+    ),
     Extension(
         "multiport",
         (
@@ -257,24 +394,28 @@ _ENTRIES = (
             takes("--dports", port_list, "--destination-ports", "--destination-port", "--dport", negatable=True),
             takes("--ports", port_list, "--port", negatable=True),
         ),
+        requires=("--sports", "--dports", "--ports"),
         protocols=_PORT_PROTOCOLS,
         module="xt_multiport",
     ),
+    Extension("nfacct", (takes("--nfacct-name", text),), requires=("--nfacct-name",), module="xt_nfacct"),
     Extension(
         "osf",
         (takes("--genre", text, negatable=True), takes("--ttl", _U8), takes("--log", _U8)),
         protocols=frozenset({"tcp"}),
+        requires=("--genre",),
         module="xt_osf",
         first_packet=True,
     ),
     Extension(
         "owner",
         (
-            takes("--uid-owner", text, negatable=True),
-            takes("--gid-owner", text, negatable=True),
+            takes("--uid-owner", owner, negatable=True),
+            takes("--gid-owner", owner, negatable=True),
             flag("--socket-exists", negatable=True),
             flag("--suppl-groups"),
         ),
+        requires=("--uid-owner", "--gid-owner", "--socket-exists"),
         hooks=_LOCAL_SENDER,
         module="xt_owner",
     ),
@@ -287,11 +428,18 @@ _ENTRIES = (
             flag("--physdev-is-out", negatable=True),
             flag("--physdev-is-bridged", negatable=True),
         ),
+        requires=(
+            "--physdev-in",
+            "--physdev-out",
+            "--physdev-is-in",
+            "--physdev-is-out",
+            "--physdev-is-bridged",
+        ),
         module="xt_physdev",
     ),
     Extension(
         "pkttype",
-        (takes("--pkt-type", text, negatable=True),),
+        (takes("--pkt-type", packet_type, negatable=True),),
         requires=("--pkt-type",),
         module="xt_pkttype",
         first_packet=True,
@@ -302,18 +450,42 @@ _ENTRIES = (
             takes("--dir", one_of("in", "out")),
             takes("--pol", one_of("none", "ipsec")),
             flag("--strict"),
-            takes("--reqid", text, negatable=True, repeatable=True),
-            takes("--spi", text, negatable=True, repeatable=True),
-            takes("--proto", text, negatable=True, repeatable=True),
-            takes("--mode", text, negatable=True, repeatable=True),
-            takes("--tunnel-src", text, negatable=True, repeatable=True),
-            takes("--tunnel-dst", text, negatable=True, repeatable=True),
+            takes("--reqid", _U32, negatable=True, repeatable=True),
+            takes("--spi", _U32, negatable=True, repeatable=True),
+            takes("--proto", protocol, negatable=True, repeatable=True),
+            takes("--mode", one_of("transport", "tunnel"), negatable=True, repeatable=True),
+            takes("--tunnel-src", networks, negatable=True, repeatable=True),
+            takes("--tunnel-dst", networks, negatable=True, repeatable=True),
             Option("--next", repeatable=True),
         ),
+        requires=("--dir",),
         module="xt_policy",
     ),
     Extension(
-        "quota", (takes("--quota", _U64, negatable=True),), module="xt_quota", memory=Memory.COUNTS, first_packet=True
+        "quota",
+        (takes("--quota", _U64, negatable=True),),
+        requires=("--quota",),
+        module="xt_quota",
+        memory=Memory.COUNTS,
+        first_packet=True,
+    ),
+    Extension(
+        "rateest",
+        (
+            takes("--rateest1", text, "--rateest"),
+            takes("--rateest2", text),
+            flag("--rateest-delta"),
+            Option("--rateest-bps1", (text,), ("--rateest-bps",), optional=True),
+            Option("--rateest-pps1", (text,), ("--rateest-pps",), optional=True),
+            Option("--rateest-bps2", (text,), optional=True),
+            Option("--rateest-pps2", (text,), optional=True),
+            flag("--rateest-lt", negatable=True),
+            flag("--rateest-gt", negatable=True),
+            flag("--rateest-eq", negatable=True),
+        ),
+        module="xt_rateest",
+        memory=Memory.COUNTS,
+        first_packet=True,
     ),
     Extension(
         "recent",
@@ -322,21 +494,21 @@ _ENTRIES = (
             flag("--rcheck", negatable=True),
             flag("--update", negatable=True),
             flag("--remove", negatable=True),
-            takes("--seconds", _U32),
+            takes("--seconds", integer(1, 0xFFFFFFFF)),
             flag("--reap"),
-            takes("--hitcount", _U32),
+            takes("--hitcount", integer(0, 0xFFFF)),
             flag("--rttl"),
-            takes("--name", text),
+            takes("--name", filled),
             flag("--rsource"),
             flag("--rdest"),
-            takes("--mask", text),
+            takes("--mask", mask_or_length),
         ),
         requires=("--set", "--rcheck", "--update", "--remove"),
         module="xt_recent",
         memory=Memory.REMEMBERS,
         first_packet=True,
     ),
-    Extension("realm", (takes("--realm", masked, negatable=True),), module="xt_realm"),
+    Extension("realm", (takes("--realm", text, negatable=True),), requires=("--realm",), module="xt_realm"),
     Extension(
         "rpfilter",
         (flag("--loose"), flag("--validmark"), flag("--accept-local"), flag("--invert")),
@@ -348,7 +520,7 @@ _ENTRIES = (
         "rt",
         (
             takes("--rt-type", _U32, negatable=True),
-            takes("--rt-segsleft", pair(_U32, ":"), negatable=True),
+            takes("--rt-segsleft", _U32_RANGE, negatable=True),
             takes("--rt-len", _U32, negatable=True),
             flag("--rt-0-res"),
             takes("--rt-0-addrs", text),
@@ -360,7 +532,7 @@ _ENTRIES = (
     ),
     Extension(
         "sctp",
-        _ports(Option("--chunk-types", (text, text), negatable=True)),
+        _ports(Option("--chunk-types", (_chunk_match, chunk_types), negatable=True)),
         protocols=frozenset({"sctp"}),
         module="xt_sctp",
         first_packet=True,
@@ -390,6 +562,22 @@ _ENTRIES = (
         module="xt_socket",
     ),
     Extension(
+        "srh",
+        (
+            takes("--srh-next-hdr", text, negatable=True),
+            *_compared("--srh-hdr-len", _U8),
+            *_compared("--srh-segs-left", _U8),
+            *_compared("--srh-last-entry", _U8),
+            takes("--srh-tag", _U16, negatable=True),
+            takes("--srh-psid", networks, negatable=True),
+            takes("--srh-nsid", networks, negatable=True),
+            takes("--srh-lsid", networks, negatable=True),
+        ),
+        families=IPV6,
+        module="ip6t_srh",
+        first_packet=True,
+    ),
+    Extension(
         "state",
         (takes("--state", states, negatable=True),),
         requires=("--state",),
@@ -400,8 +588,8 @@ _ENTRIES = (
         "statistic",
         (
             takes("--mode", one_of("random", "nth")),
-            takes("--probability", text, negatable=True),
-            takes("--every", _U32, negatable=True),
+            takes("--probability", probability, negatable=True),
+            takes("--every", integer(1, 0xFFFFFFFF), negatable=True),
             takes("--packet", _U32),
         ),
         requires=("--mode",),
@@ -415,8 +603,8 @@ _ENTRIES = (
             takes("--from", _U16),
             takes("--to", _U16),
             takes("--algo", one_of("bm", "kmp")),
-            takes("--string", text, negatable=True),
-            takes("--hex-string", text, negatable=True),
+            takes("--string", filled, negatable=True),
+            takes("--hex-string", hex_string, negatable=True),
             flag("--icase"),
         ),
         requires=("--string", "--hex-string"),
@@ -435,7 +623,7 @@ _ENTRIES = (
     ),
     Extension(
         "tcpmss",
-        (takes("--mss", pair(_U16, ":"), negatable=True),),
+        (takes("--mss", number_range(0xFFFF, ordered=True), negatable=True),),
         protocols=frozenset({"tcp"}),
         requires=("--mss",),
         module="xt_tcpmss",
@@ -446,10 +634,10 @@ _ENTRIES = (
         (
             takes("--datestart", text),
             takes("--datestop", text),
-            takes("--timestart", text),
-            takes("--timestop", text),
-            takes("--monthdays", text, negatable=True),
-            takes("--weekdays", text, negatable=True),
+            takes("--timestart", clock_time),
+            takes("--timestop", clock_time),
+            takes("--monthdays", month_days, negatable=True),
+            takes("--weekdays", week_days, negatable=True),
             flag("--kerneltz"),
             flag("--contiguous"),
             flag("--localtz"),
@@ -458,26 +646,29 @@ _ENTRIES = (
         module="xt_time",
         memory=Memory.CLOCK,
     ),
-    Extension("tos", (takes("--tos", text, negatable=True),), requires=("--tos",), module="xt_dscp", first_packet=True),
+    Extension("tos", (takes("--tos", tos, negatable=True),), requires=("--tos",), module="xt_dscp", first_packet=True),
     Extension(
         "ttl",
         (takes("--ttl-eq", _U8, "--ttl", negatable=True), takes("--ttl-lt", _U8), takes("--ttl-gt", _U8)),
         families=IPV4,
+        requires=("--ttl-eq", "--ttl-lt", "--ttl-gt"),
         module="xt_hl",
         first_packet=True,
     ),
     Extension("u32", (takes("--u32", text, negatable=True),), requires=("--u32",), module="xt_u32", first_packet=True),
-    Extension("udp", _ports(), protocols=frozenset({"udp"}), module="xt_tcpudp"),
-    Extension("udplite", _ports(), protocols=frozenset({"udplite"}), module="xt_tcpudp"),
+    Extension("udp", _ports(reader=port_span), protocols=frozenset({"udp"}), module="xt_tcpudp"),
 )
 
 MATCHES: dict[str, Extension] = {entry.name: entry for entry in _ENTRIES} | {
     "icmpv6": next(entry for entry in _ENTRIES if entry.name == "icmp6")
 }
 
+# Matches of others (xtables-addons and the like) whose names look like those of iptables.
+_ELSEWHERE = frozenset({"account", "condition", "dhcpmac", "ipp2p", "ipv4options"})
+
 # Matches that iptables loads by itself when an option of theirs stands behind `-p`.
 BY_PROTOCOL: dict[int, str] = {
-    1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 50: "esp", 51: "ah", 58: "icmp6", 132: "sctp", 135: "mh", 136: "udplite",
+    1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 50: "esp", 51: "ah", 58: "icmp6", 108: "ipcomp", 132: "sctp", 135: "mh",
 }  # fmt: skip
 
 
@@ -485,3 +676,12 @@ def match_entry(name: str, family: int) -> Extension | None:
     """The entry of a match in a family, None if it is not known there."""
     entry = MATCHES.get(name)
     return entry if entry and family in entry.families else None
+
+
+@lru_cache(maxsize=1024)
+def misspelt_match(name: str) -> str:
+    """What is wrong with a name that no match of iptables has; empty if it may be a match of others."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", name):
+        return "name of a match expected"
+    near = [] if name[-1].isdigit() or name in _ELSEWHERE else get_close_matches(name[:40], MATCHES, 1, 0.85)
+    return f"no match of that name, the nearest is {near[0]}" if near else ""

@@ -1,15 +1,36 @@
-"""The catalogue of targets: one entry each. Source: iptables-extensions(8) of iptables 1.8.9, and the kernel modules named."""
+"""The catalogue of targets: one entry each.
+
+Source: iptables-extensions(8) of iptables 1.8.9, and the kernel modules named.
+"""
 
 from __future__ import annotations
 
-from ruleset_lint.netfilter.extension import IPV4, Extension, Option, Tracking, Verdict, flag, takes
-from ruleset_lint.netfilter.values import integer, masked, networks, text
+from difflib import get_close_matches
+from functools import lru_cache
+
+from ruleset_lint.netfilter.extension import IPV4, IPV6, Extension, Option, Tracking, Verdict, flag, takes
+from ruleset_lint.netfilter.name_values import log_level, prefix
+from ruleset_lint.netfilter.nat_values import nat_address, nat_ports
+from ruleset_lint.netfilter.option_values import (
+    address,
+    class_id,
+    dscp_class,
+    events,
+    queue_range,
+    reject_type,
+    tcp_options,
+    tos,
+    zone,
+)
+from ruleset_lint.netfilter.values import integer, masked, networks, one_of, text
 
 _U8 = integer(0, 0xFF)
+_STEP = integer(1, 0xFF)
 _U16 = integer(0, 0xFFFF)
 _U32 = integer(0, 0xFFFFFFFF)
 _RAW = frozenset({"raw"})
 _MANGLE = frozenset({"mangle"})
+_MANGLE_SECURITY = frozenset({"mangle", "security"})
 _NAT = frozenset({"nat"})
 _SOURCE_NAT = frozenset({"POSTROUTING", "INPUT"})
 _DESTINATION_NAT = frozenset({"PREROUTING", "OUTPUT"})
@@ -19,9 +40,36 @@ _ENTRIES = (
     Extension("DROP", verdict=Verdict.DROP),
     Extension("RETURN", verdict=Verdict.RETURN),
     Extension("QUEUE", verdict=Verdict.ELSEWHERE),
-    Extension("AUDIT", (takes("--type", text),), module="xt_AUDIT"),
-    Extension("CHECKSUM", (flag("--checksum-fill"),), tables=_MANGLE, module="xt_CHECKSUM"),
-    Extension("CLASSIFY", (takes("--set-class", text),), module="xt_CLASSIFY"),
+    Extension(
+        "AUDIT",
+        (takes("--type", one_of("accept", "drop", "reject", any_case=True)),),
+        requires=("--type",),
+        module="xt_AUDIT",
+    ),
+    Extension(
+        "CHECKSUM", (flag("--checksum-fill"),), tables=_MANGLE, requires=("--checksum-fill",), module="xt_CHECKSUM"
+    ),
+    Extension(
+        "CLASSIFY",
+        (takes("--set-class", class_id),),
+        hooks=frozenset({"FORWARD", "OUTPUT", "POSTROUTING"}),
+        requires=("--set-class",),
+        module="xt_CLASSIFY",
+    ),
+    Extension(
+        "CLUSTERIP",
+        (
+            flag("--new"),
+            takes("--hashmode", text),
+            takes("--clustermac", text),
+            takes("--total-nodes", _U16),
+            takes("--local-node", _U16),
+            takes("--hash-init", _U32),
+        ),
+        families=IPV4,
+        module="ipt_CLUSTERIP",
+        tracking=Tracking.ALWAYS,
+    ),
     Extension(
         "CONNMARK",
         (
@@ -38,21 +86,37 @@ _ENTRIES = (
             takes("--left-shift-mark", _U32),
             takes("--right-shift-mark", _U32),
         ),
+        requires=(
+            "--set-xmark",
+            "--set-mark",
+            "--and-mark",
+            "--or-mark",
+            "--xor-mark",
+            "--save-mark",
+            "--restore-mark",
+        ),
         module="xt_connmark",
         tracking=Tracking.ALWAYS,
     ),
-    Extension("CONNSECMARK", (flag("--save"), flag("--restore")), module="xt_CONNSECMARK", tracking=Tracking.ALWAYS),
+    Extension(
+        "CONNSECMARK",
+        (flag("--save"), flag("--restore")),
+        tables=_MANGLE_SECURITY,
+        requires=("--save", "--restore"),
+        module="xt_CONNSECMARK",
+        tracking=Tracking.ALWAYS,
+    ),
     Extension(
         "CT",
         (
             flag("--notrack"),
             takes("--helper", text),
             takes("--timeout", text),
-            takes("--ctevents", text),
+            takes("--ctevents", events),
             takes("--expevents", text),
-            takes("--zone", text),
-            takes("--zone-orig", text),
-            takes("--zone-reply", text),
+            takes("--zone", zone),
+            takes("--zone-orig", zone),
+            takes("--zone-reply", zone),
         ),
         tables=_RAW,
         module="xt_CT",
@@ -60,7 +124,7 @@ _ENTRIES = (
     ),
     Extension(
         "DNAT",
-        (takes("--to-destination", text, repeatable=True), flag("--random"), flag("--persistent")),
+        (takes("--to-destination", nat_address), flag("--random"), flag("--persistent")),
         tables=_NAT,
         hooks=_DESTINATION_NAT,
         requires=("--to-destination",),
@@ -69,7 +133,19 @@ _ENTRIES = (
         verdict=Verdict.TRANSLATE,
     ),
     Extension(
-        "DSCP", (takes("--set-dscp", integer(0, 63)), takes("--set-dscp-class", text)), tables=_MANGLE, module="xt_DSCP"
+        "DNPT",
+        (takes("--src-pfx", text), takes("--dst-pfx", text)),
+        families=IPV6,
+        tables=_MANGLE,
+        requires=("--src-pfx",),
+        module="ip6t_NPT",
+    ),
+    Extension(
+        "DSCP",
+        (takes("--set-dscp", integer(0, 63)), takes("--set-dscp-class", dscp_class)),
+        tables=_MANGLE,
+        requires=("--set-dscp", "--set-dscp-class"),
+        module="xt_DSCP",
     ),
     Extension(
         "ECN",
@@ -77,14 +153,20 @@ _ENTRIES = (
             flag("--ecn-tcp-remove"),
             takes("--ecn-tcp-cwr", _U8),
             takes("--ecn-tcp-ece", _U8),
-            takes("--ecn-ip-ect", _U8),
+            takes("--ecn-ip-ect", integer(0, 3)),
         ),
         families=IPV4,
+        requires=("--ecn-tcp-remove", "--ecn-tcp-cwr", "--ecn-tcp-ece", "--ecn-ip-ect"),
         tables=_MANGLE,
         module="ipt_ECN",
     ),
     Extension(
-        "HL", (takes("--hl-set", _U8), takes("--hl-dec", _U8), takes("--hl-inc", _U8)), tables=_MANGLE, module="xt_HL"
+        "HL",
+        (takes("--hl-set", _U8), takes("--hl-dec", _STEP), takes("--hl-inc", _STEP)),
+        families=IPV6,
+        tables=_MANGLE,
+        requires=("--hl-set", "--hl-dec", "--hl-inc"),
+        module="xt_HL",
     ),
     Extension(
         "HMARK",
@@ -100,9 +182,14 @@ _ENTRIES = (
             takes("--hmark-proto-mask", text),
             takes("--hmark-rnd", _U32),
         ),
+        requires=("--hmark-mod",),
         module="xt_HMARK",
     ),
-    Extension("IDLETIMER", (takes("--timeout", _U32), takes("--label", text), flag("--alarm")), module="xt_IDLETIMER"),
+    Extension(
+        "IDLETIMER",
+        (takes("--timeout", integer(1, 0xFFFFFFFF)), takes("--label", text), flag("--alarm")),
+        module="xt_IDLETIMER",
+    ),
     Extension(
         "LED",
         (takes("--led-trigger-id", text), takes("--led-delay", text), flag("--led-always-blink")),
@@ -111,8 +198,8 @@ _ENTRIES = (
     Extension(
         "LOG",
         (
-            takes("--log-level", text),
-            takes("--log-prefix", text),
+            takes("--log-level", log_level),
+            takes("--log-prefix", prefix),
             flag("--log-tcp-sequence"),
             flag("--log-tcp-options"),
             flag("--log-ip-options"),
@@ -130,11 +217,12 @@ _ENTRIES = (
             takes("--or-mark", _U32),
             takes("--xor-mark", _U32),
         ),
+        requires=("--set-xmark", "--set-mark", "--and-mark", "--or-mark", "--xor-mark"),
         module="xt_mark",
     ),
     Extension(
         "MASQUERADE",
-        (takes("--to-ports", text), flag("--random"), flag("--random-fully")),
+        (takes("--to-ports", nat_ports), flag("--random"), flag("--random-fully")),
         tables=_NAT,
         hooks=frozenset({"POSTROUTING"}),
         module="xt_MASQUERADE",
@@ -165,7 +253,7 @@ _ENTRIES = (
         "NFQUEUE",
         (
             takes("--queue-num", _U16),
-            takes("--queue-balance", text),
+            takes("--queue-balance", queue_range),
             flag("--queue-bypass"),
             flag("--queue-cpu-fanout"),
         ),
@@ -180,7 +268,7 @@ _ENTRIES = (
     ),
     Extension(
         "REDIRECT",
-        (takes("--to-ports", text), flag("--random")),
+        (takes("--to-ports", nat_ports), flag("--random")),
         tables=_NAT,
         hooks=_DESTINATION_NAT,
         module="xt_REDIRECT",
@@ -189,12 +277,19 @@ _ENTRIES = (
     ),
     Extension(
         "REJECT",
-        (takes("--reject-with", text),),
+        (takes("--reject-with", reject_type),),
+        tables=frozenset({"filter"}),
         hooks=frozenset({"INPUT", "FORWARD", "OUTPUT"}),
         module="ipt_REJECT",
         verdict=Verdict.REJECT,
     ),
-    Extension("SECMARK", (takes("--selctx", text),), module="xt_SECMARK"),
+    Extension(
+        "SECMARK",
+        (takes("--selctx", text),),
+        tables=_MANGLE_SECURITY,
+        requires=("--selctx",),
+        module="xt_SECMARK",
+    ),
     Extension(
         "SET",
         (
@@ -207,11 +302,20 @@ _ENTRIES = (
             flag("--map-prio"),
             flag("--map-queue"),
         ),
+        requires=("--add-set", "--del-set", "--map-set"),
         module="xt_set",
     ),
     Extension(
+        "SNPT",
+        (takes("--src-pfx", text), takes("--dst-pfx", text)),
+        families=IPV6,
+        tables=_MANGLE,
+        requires=("--src-pfx",),
+        module="ip6t_NPT",
+    ),
+    Extension(
         "SNAT",
-        (takes("--to-source", text, repeatable=True), flag("--random"), flag("--random-fully"), flag("--persistent")),
+        (takes("--to-source", nat_address), flag("--random"), flag("--random-fully"), flag("--persistent")),
         tables=_NAT,
         hooks=_SOURCE_NAT,
         requires=("--to-source",),
@@ -230,39 +334,43 @@ _ENTRIES = (
     ),
     Extension(
         "TCPMSS",
-        (takes("--set-mss", _U16), flag("--clamp-mss-to-pmtu")),
+        (takes("--set-mss", integer(0, 65515)), flag("--clamp-mss-to-pmtu")),
         protocols=frozenset({"tcp"}),
+        requires=("--set-mss", "--clamp-mss-to-pmtu"),
         module="xt_TCPMSS",
     ),
     Extension(
         "TCPOPTSTRIP",
-        (takes("--strip-options", text),),
+        (takes("--strip-options", tcp_options),),
         protocols=frozenset({"tcp"}),
         tables=_MANGLE,
         module="xt_TCPOPTSTRIP",
     ),
-    Extension("TEE", (takes("--gateway", text), takes("--oif", text)), module="xt_TEE"),
+    Extension("TEE", (takes("--gateway", address), takes("--oif", text)), requires=("--gateway",), module="xt_TEE"),
     Extension(
         "TOS",
-        (takes("--set-tos", text), takes("--and-tos", text), takes("--or-tos", text), takes("--xor-tos", text)),
+        (takes("--set-tos", tos), takes("--and-tos", _U8), takes("--or-tos", _U8), takes("--xor-tos", _U8)),
         tables=_MANGLE,
+        requires=("--set-tos", "--and-tos", "--or-tos", "--xor-tos"),
         module="xt_DSCP",
     ),
     Extension(
         "TPROXY",
-        (takes("--on-port", _U16), takes("--on-ip", text), takes("--tproxy-mark", masked)),
+        (takes("--on-port", _U16), takes("--on-ip", address), takes("--tproxy-mark", masked)),
         protocols=frozenset({"tcp", "udp"}),
         tables=_MANGLE,
         hooks=frozenset({"PREROUTING"}),
+        requires=("--on-port",),
         module="xt_TPROXY",
         verdict=Verdict.ELSEWHERE,
     ),
-    Extension("TRACE", tables=_RAW, module="xt_TRACE"),
+    Extension("TRACE", module="xt_TRACE"),
     Extension(
         "TTL",
-        (takes("--ttl-set", _U8), takes("--ttl-dec", _U8), takes("--ttl-inc", _U8)),
+        (takes("--ttl-set", _U8), takes("--ttl-dec", _STEP), takes("--ttl-inc", _STEP)),
         families=IPV4,
         tables=_MANGLE,
+        requires=("--ttl-set", "--ttl-dec", "--ttl-inc"),
         module="xt_HL",
     ),
     Extension(
@@ -285,3 +393,9 @@ def target_entry(name: str, family: int) -> Extension | None:
     """The entry of a target in a family, None if it is not known there."""
     entry = TARGETS.get(name)
     return entry if entry and family in entry.families else None
+
+
+@lru_cache(maxsize=1024)
+def misspelt_target(name: str) -> str | None:
+    """The target that a name which none has is most like; None if it may be a target of others."""
+    return next(iter(get_close_matches(name[:40], TARGETS, 1, 0.85)), None)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ruleset_lint.model.ruleset import Rule
+from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Part, Shape, Use
 from ruleset_lint.packets.sketch import Answer, Sketch, match_answer, parameter_answer
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ruleset_lint.model.ruleset import Rule, Table, Test
+from ruleset_lint.model.rule import Rule, Test
+from ruleset_lint.model.ruleset import Table
 from ruleset_lint.model.shape import Part, Use
 from ruleset_lint.netfilter.values import STATES, Network, Ports
 from ruleset_lint.packets.conditions import Conditions, Interfaces, meet

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from ruleset_lint.model.ruleset import Rule, Ruleset, Table
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset, Table
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.packets.conditions import Conditions, sketches

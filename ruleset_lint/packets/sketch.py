@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from ruleset_lint.model.ruleset import Rule, Test
+from ruleset_lint.model.rule import Rule, Test
 from ruleset_lint.model.shape import Part, Use
 from ruleset_lint.netfilter.values import Network, Ports
 

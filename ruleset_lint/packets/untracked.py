@@ -13,7 +13,9 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from typing import NamedTuple
 
-from ruleset_lint.model.ruleset import Chain, Rule, Ruleset, Table, untracks
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Chain, Ruleset, Table
+from ruleset_lint.model.tracking import untracks
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.packets.asked import asked_on, ways

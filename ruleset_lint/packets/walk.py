@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ruleset_lint.model.ruleset import Chain, Rule, Ruleset, Table
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Chain, Ruleset, Table
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.packets.answers import Answers
 from ruleset_lint.packets.sketch import Answer, Sketch

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ruleset_lint.model.ruleset import Rule
+from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Operand, Part, Use
 from ruleset_lint.netfilter.extension import Memory
 from ruleset_lint.packets.sketch import Answer, Sketch, match_answer, parameter_answer, transport_answer

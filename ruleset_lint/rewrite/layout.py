@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ruleset_lint.model.ruleset import Block, Rule, Ruleset
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Block, Ruleset
 from ruleset_lint.rewrite.printing import is_own_chain, is_own_rule
 from ruleset_lint.syntax.document import Document
 from ruleset_lint.syntax.iptables_save import ChainLine, Node, RuleLine, words

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from ruleset_lint.model.loading import load
-from ruleset_lint.model.ruleset import Rule, Ruleset, tracks, untracks
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.model.tracking import tracks, untracks
 from ruleset_lint.netfilter.services import ADMINISTRATION, Service
 from ruleset_lint.netfilter.values import PROTOCOLS
 from ruleset_lint.packets.sketch import Answer, answer

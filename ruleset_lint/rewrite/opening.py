@@ -12,7 +12,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ruleset_lint.model.ruleset import Chain, Rule, Ruleset, Table
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Chain, Ruleset, Table
 from ruleset_lint.netfilter.extension import Memory, Verdict
 from ruleset_lint.netfilter.foreign import owner_of
 from ruleset_lint.packets.sketch import Answer, Sketch, answer

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ruleset_lint.model.host import Host
-from ruleset_lint.model.ruleset import Ruleset, tracks
+from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.profiles import Profile
 from ruleset_lint.netfilter.services import ADMINISTRATION, Service
 from ruleset_lint.rewrite.family_plan import FamilyPlan, family_plan, refusals, ruleset_file, warnings

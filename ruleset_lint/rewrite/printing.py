@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ruleset_lint.model.ruleset import Rule
+from ruleset_lint.model.rule import Rule
 from ruleset_lint.netfilter.services import Service
 from ruleset_lint.rewrite.program import Action, Call, Condition, Existing, Perform, Return, Routine, all_routines
 from ruleset_lint.syntax.words import quote

@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ruleset_lint.model.ruleset import Rule, Ruleset, tracks
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
+from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.extension import Memory, Tracking, Verdict
 from ruleset_lint.netfilter.foreign import owner_of
 from ruleset_lint.netfilter.hooks import INCOMING, OUTGOING

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ruleset_lint.model.ruleset import Chain, Rule, Ruleset, Table
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Chain, Ruleset, Table
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.extension import Memory, Verdict
 from ruleset_lint.netfilter.foreign import owner_of

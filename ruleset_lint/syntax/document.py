@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ruleset_lint.text import Position, Span, line_starts, position
 
-Node = TypeVar("Node", covariant=True)
+Node_co = TypeVar("Node_co", covariant=True)
 
 
 class Blank(NamedTuple):
@@ -23,27 +23,27 @@ class Comment(NamedTuple):
 
 
 class Unparsed(NamedTuple):
-    """A line that the format does not allow: where it goes wrong (column from 1 within the line), and what was wanted."""
+    """A line that the format does not allow: the column (from 1) where it goes wrong, and what was wanted."""
 
     column: int
     reason: str
 
 
-class Line(NamedTuple, Generic[Node]):
+class Line(NamedTuple, Generic[Node_co]):
     """One line: where it stands, line ending included, and what it says."""
 
     number: int
     span: Span
-    node: Node
+    node: Node_co
 
 
 @dataclass(frozen=True, eq=False)
-class Document(Generic[Node]):
+class Document(Generic[Node_co]):
     """A file's text, and lines that tile it: joining their spans gives the text back."""
 
     path: str
     text: str
-    lines: tuple[Line[Node], ...]
+    lines: tuple[Line[Node_co], ...]
 
     @cached_property
     def starts(self) -> list[int]:
@@ -68,7 +68,7 @@ class Document(Generic[Node]):
         return Span(start, end - 1) if self.text.endswith("\n", start, end) else line.span
 
 
-def parse_lines(path: str, text: str, parse: Callable[[str], Node]) -> Document[Node]:
+def parse_lines(path: str, text: str, parse: Callable[[str], Node_co]) -> Document[Node_co]:
     r"""A document of a format that is read line by line; `parse` gets a line without its "\n"."""
     lines = []
     start = 0

@@ -1,7 +1,7 @@
 """iptables-save and -restore files: lines and the shapes of rules. Knows which words there are, not what they mean.
 
-A ruleset of 100,000 rules has a few dozen patterns: a rule's words with the values taken out. Lark parses a pattern once;
-a rule is a pattern and its values.
+A ruleset of 100,000 rules has a few dozen patterns: a rule's words with the values taken out. Lark parses a pattern
+once; a rule is a pattern and its values.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 
@@ -24,18 +24,19 @@ LONGEST_WORD = 1023  # bytes; xtables refuses with "Parameter too long!"
 
 # Words that stay in the pattern because they decide what other words mean, whatever place they stand in. Others may do
 # so too (a match from a third party, a protocol by number): those are values, and the binding looks at them.
-_MEANINGFUL = frozenset(
-    (
-        "all ah dccp esp gre icmp icmp6 icmpv6 ipv6-icmp mh sctp tcp udp udplite "
-        "addrtype bpf cgroup cluster comment connbytes connlabel connlimit connmark conntrack cpu dscp dst ecn eui64 frag "
-        "hashlimit hbh helper hl iprange ipv6header length limit mac mark multiport osf owner physdev pkttype policy quota "
-        "realm recent rpfilter rt set socket state statistic string tcpmss time tos ttl u32 "
-        "ACCEPT AUDIT CHECKSUM CLASSIFY CONNMARK CONNSECMARK CT DNAT DROP DSCP ECN HL HMARK IDLETIMER LED LOG MARK "
-        "MASQUERADE NETMAP NFLOG NFQUEUE NOTRACK QUEUE RATEEST REDIRECT REJECT RETURN SECMARK SET SNAT SYNPROXY TCPMSS "
-        "TCPOPTSTRIP TEE TOS TPROXY TRACE TTL ULOG"
-    ).split()
-)
+_MEANINGFUL = frozenset({
+    "all", "ah", "dccp", "esp", "gre", "icmp", "icmp6", "icmpv6", "ipv6-icmp", "mh", "sctp", "tcp", "udp",
+    "udplite", "addrtype", "bpf", "cgroup", "cluster", "comment", "connbytes", "connlabel", "connlimit", "connmark",
+    "conntrack", "cpu", "dscp", "dst", "ecn", "eui64", "frag", "hashlimit", "hbh", "helper", "hl", "iprange",
+    "ipv6header", "length", "limit", "mac", "mark", "multiport", "osf", "owner", "physdev", "pkttype", "policy",
+    "quota", "realm", "recent", "rpfilter", "rt", "set", "socket", "state", "statistic", "string", "tcpmss", "time",
+    "tos", "ttl", "u32", "ACCEPT", "AUDIT", "CHECKSUM", "CLASSIFY", "CONNMARK", "CONNSECMARK", "CT", "DNAT", "DROP",
+    "DSCP", "ECN", "HL", "HMARK", "IDLETIMER", "LED", "LOG", "MARK", "MASQUERADE", "NETMAP", "NFLOG", "NFQUEUE",
+    "NOTRACK", "QUEUE", "RATEEST", "REDIRECT", "REJECT", "RETURN", "SECMARK", "SET", "SNAT", "SYNPROXY", "TCPMSS",
+    "TCPOPTSTRIP", "TEE", "TOS", "TPROXY", "TRACE", "TTL", "ULOG",
+})  # fmt: skip
 _COUNTERS = re.compile(r"\[([0-9]+):([0-9]+)\]")
+_BRACKET = re.compile(r"\[[^:\]]+:[^\]]+\]")  # what stands between is looked at with --counters only
 _CHAIN = re.compile(r":([^\s\"!-][^\s\"]*) (-|[A-Z]+) \[([0-9]+):([0-9]+)\]")
 _SIMPLE = re.compile(r'"[^"]*"|[^ "]+')
 _FREE_TEXT = ("--comment", "--log-prefix")  # their value is a value, whatever it looks like
@@ -49,7 +50,7 @@ class Counters(NamedTuple):
 
 
 class TableLine(NamedTuple):
-    """`*filter`"""
+    """The beginning of a table: `*filter`."""
 
     name: str
 
@@ -64,7 +65,7 @@ class ChainLine(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """`COMMIT`"""
+    """The end of a table."""
 
 
 class Item(NamedTuple):
@@ -93,7 +94,7 @@ Node = TableLine | ChainLine | Commit | RuleLine | Comment | Blank | Unparsed
 
 
 class _Words(dict[str, str | None]):
-    """Words seen so far: themselves if they stay in the pattern, None if they are values. Forgets when it grows large."""
+    """Words seen so far: themselves if they stay in the pattern, None if they are values. Forgets when it is large."""
 
     def __missing__(self, word: str) -> str | None:
         if len(self) > 100_000:
@@ -125,8 +126,8 @@ def words(rule: RuleLine) -> list[str]:
 def word_spans(document: Document[Node], line: Line[Node]) -> list[Word]:
     """The words of a rule line with their places (offsets within the line)."""
     content = document.content(line)
-    counters = _COUNTERS.match(content)
-    offset = counters.end() if counters else 0
+    bracket = _BRACKET.match(content)
+    offset = bracket.end() if bracket else 0
     return [word._replace(start=word.start + offset, end=word.end + offset) for word in split_words(content[offset:])]
 
 
@@ -135,12 +136,12 @@ def parse_plainly(line: str) -> tuple[Item, ...]:
 
     Raises lark.UnexpectedInput for a line without a word.
     """
-    return tuple(_settled(_grammar().parse(line, start="rule")))
+    return tuple(_settled(_items(line, "rule")))
 
 
 def _parse_line(reader: _Reader, line: str) -> Node:
     first = line[:1]
-    if first == "-" or first == "[":
+    if first in ("-", "["):
         plain = len(line) <= LONGEST_WORD // 4 and "\0" not in line
         return _rule(reader, line) if plain else _odd_rule(reader, line)
     if first == ":":
@@ -156,10 +157,10 @@ def _parse_line(reader: _Reader, line: str) -> Node:
 
 def _table(line: str) -> Node:
     try:
-        (name, *_) = _grammar().parse(line, start="table")
+        (name, *_) = _items(line, "table")
     except UnexpectedInput:
         return Unparsed(2, "name of a table expected")
-    return TableLine(name.text)
+    return TableLine(name.text or "")
 
 
 def _chain(line: str) -> Node:
@@ -193,11 +194,12 @@ def _odd_rule(reader: _Reader, line: str) -> Node:
 def _rule(reader: _Reader, line: str) -> Node:
     counters = None
     if line[0] == "[":
-        counters = _COUNTERS.match(line)
-        if not counters:
+        bracket = _BRACKET.match(line)
+        if not bracket:
             return Unparsed(1, "counters are [packets:bytes]")
-        line = line[counters.end() :].lstrip(" ")
-    pieces = line.split(" ") if '"' not in line else _SIMPLE.findall(line)
+        counters = _COUNTERS.match(line)
+        line = line[bracket.end() :].lstrip(" ")
+    pieces: list[str] = [] if not line else line.split(" ") if '"' not in line else _SIMPLE.findall(line)
     if _is_irregular(line, pieces):
         pieces, key = _irregular(line)
     else:
@@ -216,6 +218,7 @@ def _is_irregular(line: str, pieces: list[str]) -> bool:
         "  " in line
         or "\t" in line
         or line[-1:] == " "
+        or line[:1] == " "
         or "\\" in line
         or "=" in line
         or "--comment -" in line
@@ -258,6 +261,12 @@ class _Items(Transformer[Token, list[Item]]):
         return [Item(word.form, word.text) for token in tokens for word in classify(token, 0)]
 
     table = rule
+
+
+def _items(line: str, start: str) -> list[Item]:
+    """The words of a line by the grammar. Raises lark.UnexpectedInput for a line without a word."""
+    # the transformer makes a list of what the parser's type calls a tree
+    return cast("list[Item]", _grammar().parse(line, start=start))
 
 
 @functools.cache

@@ -30,8 +30,9 @@ def raw(*rules: str) -> str:
 
 def mangle(*rules: str) -> str:
     """A mangle table that accepts."""
-    return table("mangle", *rules, PREROUTING="ACCEPT", INPUT="ACCEPT", FORWARD="ACCEPT", OUTPUT="ACCEPT",
-        POSTROUTING="ACCEPT")
+    return table(
+        "mangle", *rules, PREROUTING="ACCEPT", INPUT="ACCEPT", FORWARD="ACCEPT", OUTPUT="ACCEPT", POSTROUTING="ACCEPT"
+    )
 
 
 OUTPUT_STATES = (

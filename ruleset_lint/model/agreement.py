@@ -1,0 +1,107 @@
+"""What of a rule's values does not agree with the rest of the rule. Knows one rule, not the ruleset."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ruleset_lint.model.combination import LEGACY, NFT, Misplaced
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.shape import Part, Shape, Use
+from ruleset_lint.netfilter.conditions import VALUE_NEEDS
+
+# built-in chains whose packets have not met, or have met already, what the direction is about
+_POLICY_HOOKS = {"in": frozenset({"OUTPUT", "POSTROUTING"}), "out": frozenset({"PREROUTING", "INPUT"})}
+_WITH_VALUES = frozenset(name for name, _ in VALUE_NEEDS) | {"TCPMSS", "policy", "statistic"}
+
+
+def wants_values(shape: Shape) -> bool:
+    """Whether rules of the shape have to be looked at one by one."""
+    negated = any(use.negated and use.option.name in ("-s", "-d", "-p") for use in shape.parameters)
+    return bool(
+        negated
+        or shape.unclaimed
+        or shape.parameter("-c")
+        or any(part.entry and part.entry.name in _WITH_VALUES for part in shape.parts)
+    )
+
+
+def at_odds(rule: Rule, jumps_to_chain: bool) -> Iterator[Misplaced]:
+    """What of a rule's values iptables or the kernel refuses because of its other values."""
+    yield from (_parameters(rule))
+    for part in rule.shape.parts:
+        if part.entry and part.entry.name in _WITH_VALUES:
+            yield from _part(rule, part)
+    for problem in rule.shape.unclaimed if jumps_to_chain else ():
+        yield Misplaced(problem.item, problem.reason)
+
+
+def _parameters(rule: Rule) -> Iterator[Misplaced]:
+    for use in rule.shape.parameters:
+        name, value = use.option.name, rule.text(use.operands[0]) if use.operands else ""
+        if name == "-c" and (len(use.operands) == 2) == ("," in value):
+            yield Misplaced(use.item, "-c wants packets and bytes")
+        if not use.negated:
+            continue
+        if name in ("-s", "-d") and "," in value:
+            yield Misplaced(use.item, f"! cannot stand before {name} with several addresses")
+        elif name in ("-s", "-d") and re.fullmatch(r"[^/]+/0+", value):
+            yield Misplaced(use.item, f"! {name} with all addresses matches nothing", backends=NFT)
+        elif name == "-p" and rule.protocol and rule.protocol.value == 0:
+            yield Misplaced(use.item, "! -p with all protocols matches nothing")
+
+
+def _part(rule: Rule, part: Part) -> Iterator[Misplaced]:
+    for use in part.uses:
+        yield from _protocol_of_value(rule, part, use)
+    if part.name == "statistic":
+        yield from _statistic(rule, part)
+    elif part.name == "policy":
+        yield from _policy(rule, part)
+    elif part.name == "TCPMSS" and not _is_syn_only(rule):
+        yield Misplaced(part.item, "TCPMSS wants a rule for SYN packets only", backends=LEGACY)
+
+
+def _protocol_of_value(rule: Rule, part: Part, use: Use) -> Iterator[Misplaced]:
+    needs = VALUE_NEEDS.get((part.name, use.option.name), {}).get(rule.family)
+    if not needs or not use.operands or not re.fullmatch(needs.pattern, rule.text(use.operands[0]).lower()):
+        return
+    protocol = rule.protocol
+    if not protocol or protocol.value not in needs.protocols or (protocol.negated and not needs.negatable):
+        yield Misplaced(use.item + 1, needs.wanted, protocol=True)
+
+
+def _statistic(rule: Rule, part: Part) -> Iterator[Misplaced]:
+    mode = rule.option(part, "--mode")
+    wanted = {"random": "--probability", "nth": "--every"}.get(mode or "")
+    if wanted and not part.use(wanted):
+        yield Misplaced(part.item, f"--mode {mode} wants {wanted}")
+    every, packet = part.use("--every"), part.use("--packet")
+    if every and packet and mode == "nth":
+        numbers = [rule.option(part, name) or "" for name in ("--every", "--packet")]
+        if all(re.fullmatch("[1-9][0-9]{0,9}|0", number) for number in numbers) and int(numbers[1]) >= int(numbers[0]):
+            yield Misplaced(packet.item + 1, "--packet wants a number below that of --every")
+
+
+def _policy(rule: Rule, part: Part) -> Iterator[Misplaced]:
+    element = ("--reqid", "--spi", "--proto", "--mode", "--tunnel-src", "--tunnel-dst")
+    hooks, way = _POLICY_HOOKS.get(rule.option(part, "--dir") or "", frozenset()), part.use("--dir")
+    if way and hooks and rule.chain in hooks:
+        yield Misplaced(way.item, f"--dir {rule.option(part, '--dir')} cannot stand in {rule.chain}")
+    strict = part.use("--strict")
+    if strict and not any(part.use(name) for name in element):
+        yield Misplaced(strict.item, "--strict wants an element: " + ", ".join(element))
+    tunnel = part.use("--tunnel-src") or part.use("--tunnel-dst")
+    if tunnel and not part.use("--mode"):
+        yield Misplaced(tunnel.item, f"{tunnel.option.name} wants --mode tunnel")
+
+
+def _is_syn_only(rule: Rule) -> bool:
+    # xt_TCPMSS find_syn_match: a tcp match that has SYN among the flags it compares with, not negated
+    for part in rule.shape.matches:
+        for use in part.uses if part.name == "tcp" else ():
+            if use.option.name == "--syn" and not use.negated:
+                return True
+            if use.option.name == "--tcp-flags" and not use.negated and len(use.operands) == 2:
+                return "SYN" in rule.text(use.operands[1]).upper() or rule.text(use.operands[1]).upper() == "ALL"
+    return False

@@ -1,0 +1,77 @@
+"""How names and counts read, as iptables 1.8.9 reads them: of chains, targets, labels, owners. Knows no option by name.
+
+A reader takes the text and the address family (4 or 6) and raises ValueError saying what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ruleset_lint.netfilter.option_names import LOG_LEVELS
+from ruleset_lint.netfilter.values import is_byte, number, number_up_to
+
+LONGEST_CHAIN = 28  # bytes
+
+
+def chain(value: str, family: int) -> str:
+    """Name of a chain, at most 28 bytes."""
+    if len(value.encode("utf-8", "surrogateescape")) > LONGEST_CHAIN:
+        raise ValueError(f"name of a chain of at most {LONGEST_CHAIN} bytes expected")
+    return value
+
+
+def target(value: str, family: int) -> str:
+    """Name of a target or chain to jump to: without blanks, at most 28 bytes."""
+    if not value or re.search(r"[ \t\n\v\f\r]", value):
+        raise ValueError("name of a target or chain expected")
+    return chain(value, family)
+
+
+def filled(value: str, family: int) -> str:
+    """Any text but none."""
+    if not value:
+        raise ValueError("at least one character expected")
+    return value
+
+
+def counts(value: str, family: int) -> tuple[int, ...]:
+    """`10` or, packets and bytes in one word, `10,840`."""
+    found = [number(part) for part in value.split(",")]
+    if len(found) > 2 or any(one is None or one > 0xFFFFFFFFFFFFFFFF for one in found):
+        raise ValueError("number of packets, or packets,bytes, expected")
+    return tuple(one for one in found if one is not None)
+
+
+def owner(value: str, family: int) -> str:
+    """A user or group by number or name, or a range of numbers."""
+    if not value:
+        raise ValueError("number, range of numbers or name expected")
+    return value
+
+
+def prefix(value: str, family: int) -> str:
+    """Text of a log line: not empty, one line."""
+    if not value or "\n" in value:
+        raise ValueError("text of one line expected")
+    return value
+
+
+def label(value: str, family: int) -> str:
+    """A connection label by number or name."""
+    if re.fullmatch("[0-9]+", value) and number_up_to(value, 127) < 0:
+        raise ValueError("label up to 127 or the name of one expected")
+    return value
+
+
+def log_level(value: str, family: int) -> str:
+    """`warning` or 0 to 7."""
+    if value not in LOG_LEVELS and not (is_byte(value) and number_up_to(value, 255) < 8):
+        raise ValueError("log level expected: 0 to 7 or one of " + ", ".join(LOG_LEVELS))
+    return value
+
+
+def packet_type(value: str, family: int) -> str:
+    """`unicast`, `broadcast` or `multicast`."""
+    if value.lower() not in ("unicast", "broadcast", "multicast", "bcast", "mcast", "host", "otherhost"):
+        raise ValueError("unicast, broadcast or multicast expected")
+    return value

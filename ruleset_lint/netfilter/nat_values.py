@@ -1,0 +1,60 @@
+"""How addresses and ports of NAT targets read, as iptables 1.8.9 reads them (libxt_NAT.c). Knows no option by name."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+
+from ruleset_lint.netfilter.services import port_of
+from ruleset_lint.netfilter.values import number_up_to
+
+
+def nat_ports(value: str, family: int) -> str:
+    """`80`, `80-90`, `http` of MASQUERADE and REDIRECT."""
+    if not re.search(r"[0-9]-", value):
+        if not _is_port(value) and port_of(value) is None:
+            raise ValueError("port expected: a number up to 65535 or the name of a service")
+        return value
+    low, _, high = value.partition("-")
+    high, slash, base = high.partition("/")
+    if not (_is_port(low) and _is_port(high)) or (slash and not number_up_to(base, 0xFFFF) >= 1 and not port_of(base)):
+        raise ValueError("port or range of ports expected, like 1024-65535")
+    if number_up_to(low, 0xFFFF) > number_up_to(high, 0xFFFF):
+        raise ValueError("range whose first port is the lower one expected")
+    return value
+
+
+def nat_address(value: str, family: int) -> str:
+    """`192.0.2.1`, `192.0.2.1-192.0.2.9:80-90`, `[2001:db8::1]:80` of SNAT and DNAT."""
+    hosts, ports = _split_ports(value, family)
+    if ports is not None:
+        nat_ports(ports, family)
+    low, dash, high = hosts.partition("-")
+    for host in (low, high) if dash else (low,) if low or ports is None else ():
+        check_address(host, family)
+    return value
+
+
+def _split_ports(value: str, family: int) -> tuple[str, str | None]:
+    if family == 4:
+        hosts, colon, ports = value.partition(":")
+        return hosts, ports if colon else None
+    if match := re.fullmatch(r"\[([^\]]*)\](?::(.*)|.*)", value, re.DOTALL):
+        return match[1], match[2]
+    return ("", value[1:]) if re.fullmatch(":[0-9]+", value) else (value, None)
+
+
+def check_address(value: str, family: int) -> None:
+    """Raise ValueError unless the text is one plain address."""
+    try:
+        if family == 6:
+            socket.inet_pton(socket.AF_INET6, value)
+        else:
+            ipaddress.IPv4Address(value)
+    except (OSError, UnicodeEncodeError, ValueError):
+        raise ValueError(f"IPv{family} address expected") from None
+
+
+def _is_port(text: str) -> bool:
+    return number_up_to(text, 0xFFFF) >= 0

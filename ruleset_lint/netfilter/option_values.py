@@ -1,0 +1,276 @@
+"""How the values of particular matches and targets read, as iptables 1.8.9 reads them. Knows no option by name.
+
+A reader takes the text and the address family (4 or 6) and raises ValueError saying what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ruleset_lint.netfilter.nat_values import check_address
+from ruleset_lint.netfilter.option_names import (
+    DAYS,
+    DCCP_TYPES,
+    DSCP_CLASSES,
+    EVENTS,
+    HEADERS,
+    ICMP,
+    ICMP6,
+    MOBILITY,
+    REJECT,
+    REJECT6,
+    SCTP_CHUNKS,
+    STATUS,
+    TCP_OPTIONS,
+    TOS,
+    UNITS,
+)
+from ruleset_lint.netfilter.values import is_byte, number_up_to
+
+
+def icmp_type(value: str, family: int) -> str:
+    """`echo-request`, an unambiguous beginning of it, `8`, `8/0`; no ranges."""
+    names = ICMP if family == 4 else ICMP6
+    kind = "ICMP" if family == 4 else "ICMPv6"
+    found = [name for name in names if name.lower().startswith(value.lower())] if value else []
+    if len(found) > 1 and value.lower() not in {name.lower() for name in found}:
+        raise ValueError(f"{found[0]} or {found[1]}: {kind} type that begins like one only expected")
+    if not found:
+        kind_number, slash, code = value.partition("/")
+        if not is_byte(kind_number) or (slash and not all(map(is_byte, code.split(":", 1)))):
+            raise ValueError(f"{kind} type expected: a name, a number up to 255, or type/code")
+    return value
+
+
+def mobility_type(value: str, family: int) -> str:
+    """`binding-update`, a number, or a range of them."""
+    low, colon, high = value.partition(":")
+    ends = [_mobility_number(low, 0), _mobility_number(high, 255) if colon else 255]
+    if ends[0] > ends[1]:
+        raise ValueError("range whose first type is the lower one expected")
+    return value
+
+
+def _mobility_number(text: str, default: int) -> int:
+    names = [name for name in MOBILITY if name.startswith(text.lower())] if text else []
+    if not text:
+        return default
+    if is_byte(text):
+        return number_up_to(text, 255)
+    if not names:
+        raise ValueError("MH type expected: a name or a number up to 255")
+    return MOBILITY.index(names[0]) // 2
+
+
+def reject_type(value: str, family: int) -> str:
+    """`icmp-port-unreachable`, its alias, or a beginning of either."""
+    names = REJECT if family == 4 else REJECT6
+    if not any(name.startswith(value.lower()) for name in names):
+        raise ValueError("reject type expected, one of " + ", ".join(names))
+    return value
+
+
+def rate(value: str, family: int) -> str:
+    """`5/min` of limit: up to 10000 a second."""
+    return _rate(value, 10000)
+
+
+def hash_rate(value: str, family: int) -> str:
+    """`5/min` or `512kb/s` of hashlimit: up to a million a second."""
+    if re.fullmatch(r"[0-9]+[kKmM]?[bB](/s(e(c(o(n(d)?)?)?)?)?)?", value):
+        return value
+    return _rate(value, 1000000)
+
+
+def _rate(value: str, most: int) -> str:
+    # atoi: what follows the digits is passed over
+    match = re.fullmatch(r"\s*\+?([0-9]{1,18})[^/]*(?:/(.*))?", value, re.DOTALL)
+    unit = match[2] if match else None
+    seconds = 1 if unit is None else next((UNITS[name] for name in UNITS if unit and name.startswith(unit.lower())), 0)
+    if not match or not int(match[1]) or not seconds:
+        raise ValueError("rate expected: 5/second, 5/minute, 5/hour or 5/day")
+    if int(match[1]) > most * seconds:
+        raise ValueError(f"rate of at most {most}/second expected")
+    return value
+
+
+def hash_burst(value: str, family: int) -> str:
+    """Burst of hashlimit: packets, or bytes as in `16mb`."""
+    if not re.fullmatch(r"[0-9]+[kKmM]?[bB]", value) and not number_up_to(value, 1000000) >= 1:
+        raise ValueError("number from 1 to 1000000 expected")
+    return value
+
+
+def hash_mode(value: str, family: int) -> str:
+    """A list of `srcip`, `dstport` and their like."""
+    if value and not set(value.split(",")) <= {"srcip", "srcport", "dstip", "dstport"}:
+        raise ValueError("list of srcip, srcport, dstip, dstport expected")
+    return value
+
+
+def tos(value: str, family: int) -> str:
+    """`0x10`, `0x10/0xff`, or a name (IPv4)."""
+    low, slash, high = value.partition("/")
+    if value.lower() in TOS or (is_byte(low) and (not slash or is_byte(high))):
+        return value
+    raise ValueError("number up to 255, with a mask or without, or one of " + ", ".join(TOS) + " expected")
+
+
+def dscp_class(value: str, family: int) -> str:
+    """A class of DiffServ: `EF`, `AF11`, `CS1`."""
+    if value.lower() not in DSCP_CLASSES:
+        raise ValueError("class BE, EF, AF11 to AF43 or CS0 to CS7 expected")
+    return value
+
+
+def probability(value: str, family: int) -> float:
+    """0 to 1."""
+    match = re.fullmatch(r"\s*\+?(0[xX][01]|(?=\.?[0-9])[0-9]{0,40}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,3})?)", value)
+    found = -1.0 if not match else float(match[1]) if match[1][1:2] not in ("x", "X") else float(int(match[1], 16))
+    if not 0 <= found <= 1:
+        raise ValueError("number from 0 to 1 expected")
+    return found
+
+
+def class_id(value: str, family: int) -> str:
+    """`1:10` of CLASSIFY, hexadecimal."""
+    if not re.fullmatch(r"(0[xX])?[0-9a-fA-F]{1,8}:(0[xX])?[0-9a-fA-F]{1,8}", value):
+        raise ValueError("class major:minor expected, in hexadecimal")
+    return value
+
+
+def mac_address(value: str, family: int) -> str:
+    """Six hexadecimal numbers with colons between."""
+    if not re.fullmatch(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}", value):
+        raise ValueError("MAC address like 00:11:22:33:44:55 expected")
+    return value
+
+
+def conntrack_status(value: str, family: int) -> str:
+    """`CONFIRMED,ASSURED`, or beginnings of such."""
+    for part in value.upper().split(","):
+        if not part or not any(name.startswith(part) for name in STATUS):
+            raise ValueError("list of " + ", ".join(STATUS) + " expected")
+    return value
+
+
+def direction(value: str, family: int) -> str:
+    """`ORIGINAL` or `REPLY`, in any case."""
+    if value.upper() not in ("ORIGINAL", "REPLY"):
+        raise ValueError("ORIGINAL or REPLY expected")
+    return value
+
+
+def long_mask(value: str, family: int) -> str:
+    """A mask as address, or a prefix length; one that is too long for the family is taken as full."""
+    if number_up_to(value, 0xFFFFFFFF) < 0:
+        check_address(value, family)
+    return value
+
+
+def bytecode(value: str, family: int) -> str:
+    """`4,48 0 0 9,21 0 1 6,…` of bpf: how many instructions, and each with its four numbers."""
+    count, *instructions = value.split(",")
+    if number_up_to(count, 0xFFFF) < 0 or any(
+        not re.fullmatch(r"( *[0-9]{1,10}){4} *|", part) for part in instructions
+    ):
+        raise ValueError("number of instructions and instructions of four numbers expected")
+    return value
+
+
+def events(value: str, family: int) -> str:
+    """Conntrack events of CT."""
+    if not set(value.split(",")) <= EVENTS:
+        raise ValueError("list of " + ", ".join(sorted(EVENTS)) + " expected")
+    return value
+
+
+def zone(value: str, family: int) -> str:
+    """A conntrack zone, or `mark`."""
+    if value.lower() != "mark" and number_up_to(value, 0xFFFF) < 0:
+        raise ValueError("zone expected: a number up to 65535, or mark")
+    return value
+
+
+def week_days(value: str, family: int) -> str:
+    """`Mon,Tue` or 1 to 7."""
+    for part in value.removesuffix(",").split(","):
+        named = len(part) > 1 and any(day.startswith(part.lower()) for day in DAYS)
+        if not named and not number_up_to(part, 7) >= 1:
+            raise ValueError("list of days expected: Mon, Tue, … or 1 to 7")
+    return value
+
+
+def month_days(value: str, family: int) -> str:
+    """Days of the month: `1,15`."""
+    if not all(number_up_to(part, 31) >= 1 for part in value.removesuffix(",").split(",")):
+        raise ValueError("list of days from 1 to 31 expected")
+    return value
+
+
+def clock_time(value: str, family: int) -> str:
+    """A time of day: `9:00`, `17:30:15`."""
+    if not re.fullmatch(r"0*([01]?[0-9]|2[0-3]):0*[0-5]?[0-9](:0*[0-5]?[0-9])?", value):
+        raise ValueError("time expected: hh:mm or hh:mm:ss")
+    return value
+
+
+def chunk_types(value: str, family: int) -> str:
+    """Chunk types of SCTP, each with flags or without."""
+    if any(part.partition(":")[0].upper() not in SCTP_CHUNKS for part in value.split(",")):
+        raise ValueError("list of SCTP chunk types expected")
+    return value
+
+
+def dccp_types(value: str, family: int) -> str:
+    """Packet types of DCCP."""
+    if any(part.upper() not in DCCP_TYPES for part in value.split(",")):
+        raise ValueError("list of DCCP packet types expected")
+    return value
+
+
+def extension_headers(value: str, family: int) -> str:
+    """Extension headers of IPv6."""
+    if any(part not in HEADERS for part in value.split(",")):
+        raise ValueError("list of IPv6 extension headers expected")
+    return value
+
+
+def tcp_options(value: str, family: int) -> str:
+    """TCP options to strip: names or numbers from 2."""
+    if not all(part in TCP_OPTIONS or number_up_to(part, 255) >= 2 for part in value.split(",")):
+        raise ValueError("list of TCP options expected: names or numbers from 2 to 255")
+    return value
+
+
+def queue_range(value: str, family: int) -> str:
+    """`0:3` of NFQUEUE."""
+    low, colon, high = value.partition(":")
+    first, last = (number_up_to(low, 0xFFFF) if low else 0), (number_up_to(high, 0xFFFF) if high else 0xFFFF)
+    if not colon or not 0 <= first < last or last - first == 0xFFFF:
+        raise ValueError("range of queues expected, like 0:3")
+    return value
+
+
+def hex_string(value: str, family: int) -> str:
+    """`|0d0a|` among text."""
+    parts = value.split("|")
+    if not value or len(parts) % 2 == 0:
+        raise ValueError("text with hexadecimal digits between pairs of bars expected")
+    for place, part in enumerate(parts):
+        if place % 2 and not re.fullmatch(r"\s*([0-9a-fA-F]{2}\s*)*", part):
+            raise ValueError("pairs of hexadecimal digits expected between the bars")
+    return value
+
+
+def address(value: str, family: int) -> str:
+    """One address, no name and no mask."""
+    check_address(value, family)
+    return value
+
+
+def mask_or_length(value: str, family: int) -> str:
+    """A mask as address, or a prefix length."""
+    if not number_up_to(value, 32 if family == 4 else 128) >= 0:
+        check_address(value, family)
+    return value

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import pytest
+
+from ruleset_lint.model.loading import family_of, load, looks_like_fragment
+from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.syntax.iptables_save import RuleLine, parse, words
+
+
+def ruleset(*lines: str, fragment: bool | None = False) -> Ruleset:
+    return load(parse("x", "*filter\n" + "\n".join(lines) + "\nCOMMIT\n"), fragment=fragment)
+
+
+def chain(found: Ruleset, name: str = "INPUT") -> list[str]:
+    made = found.chain("filter", name)
+    nodes = [rule.line.node for rule in made.rules] if made else []
+    return [" ".join(words(node)[2:]) for node in nodes if isinstance(node, RuleLine)]
+
+
+@pytest.mark.parametrize(
+    ("commands", "rules"),
+    [
+        pytest.param(["-A INPUT -j A", "-A INPUT -j B"], ["-j A", "-j B"], id="append"),
+        pytest.param(["-A INPUT -j A", "-I INPUT -j B"], ["-j B", "-j A"], id="insert at the top"),
+        pytest.param(["-A INPUT -j A", "-A INPUT -j C", "-I INPUT 2 -j B"], ["-j A", "2 -j B", "-j C"], id="insert"),
+        pytest.param(["-A INPUT -j A", "-R INPUT 1 -j B"], ["1 -j B"], id="replace"),
+        pytest.param(["-A INPUT -j A", "-A INPUT -j B", "-D INPUT 1"], ["-j B"], id="delete by number"),
+        pytest.param(["-A INPUT -j A", "-A INPUT -j B", "-D INPUT -j A"], ["-j B"], id="delete by words"),
+        pytest.param(["-A INPUT -j A", "-F INPUT"], [], id="flush a chain"),
+        pytest.param(["-A INPUT -j A", "-F"], [], id="flush all"),
+        pytest.param(["-A INPUT -j A", "-F OUTPUT"], ["-j A"], id="flush another"),
+        pytest.param(["-6 -A INPUT -j A", "-A INPUT -j B"], ["-j B"], id="of the other family"),
+        pytest.param(["-A INPUT -j A", "-D INPUT 5", "-R INPUT 7 -j B"], ["-j A"], id="no such number"),
+    ],
+)
+def test_commands_are_run_in_order(commands: list[str], rules: list[str]) -> None:
+    assert chain(ruleset(*commands)) == rules
+
+
+@pytest.mark.parametrize(
+    ("commands", "chains"),
+    [
+        pytest.param([":FOO - [0:0]"], {"FOO": "-"}, id="declared"),
+        pytest.param(["-N FOO"], {"FOO": "-"}, id="made"),
+        pytest.param(["-N FOO", "-X FOO"], {}, id="removed"),
+        pytest.param(["-N FOO", "-X"], {}, id="all removed"),
+        pytest.param(["-N FOO", "-E FOO BAR"], {"BAR": "-"}, id="renamed"),
+        pytest.param(["-X INPUT"], {}, id="a built-in one stays"),
+    ],
+)
+def test_chains_come_and_go(commands: list[str], chains: dict[str, str]) -> None:
+    builtin = {"INPUT": "ACCEPT", "FORWARD": "ACCEPT", "OUTPUT": "ACCEPT"}
+    assert {made.name: made.policy for made in ruleset(*commands).chains("filter")} == builtin | chains
+
+
+@pytest.mark.parametrize("line", ["-P INPUT DROP", ":INPUT DROP [0:0]"])
+def test_a_policy_is_set(line: str) -> None:
+    found = ruleset(line).chain("filter", "INPUT")
+    assert found
+    assert found.policy == "DROP"
+
+
+def test_a_renamed_chain_keeps_its_rules_and_its_calls() -> None:
+    found = ruleset("-N FOO", "-N BAR", "-A FOO -j BAR", "-E FOO BAZ")
+    assert (chain(found, "BAZ"), found.tables["filter"].callees["BAZ"]) == (["-j BAR"], ("BAR",))
+
+
+def test_a_second_block_wipes_the_first() -> None:
+    text = "*filter\n-A INPUT -j A\nCOMMIT\n*filter\n-A INPUT -j B\nCOMMIT\n"
+    assert chain(load(parse("x", text), fragment=False)) == ["-j B"]
+
+
+def test_a_second_block_of_a_fragment_adds_to_the_first() -> None:
+    text = "*filter\n-A INPUT -j A\nCOMMIT\n*filter\n-A INPUT -j B\nCOMMIT\n"
+    assert chain(load(parse("x", text), fragment=True)) == ["-j A", "-j B"]
+
+
+@pytest.mark.parametrize(
+    ("commands", "chains"),
+    [
+        pytest.param(["-A INPUT -j FOO"], ["FOO"], id="jump to nothing"),
+        pytest.param(["-A INPUT -g FOO"], ["FOO"], id="goto nothing"),
+        pytest.param(["-A INPUT -j FOO", ":FOO - [0:0]"], ["FOO"], id="declared too late"),
+        pytest.param(["-A FOO -j ACCEPT"], ["FOO"], id="filled undeclared"),
+        pytest.param(["-A FOO -j ACCEPT", "-A INPUT -j FOO"], ["FOO", "FOO"], id="filled, then called"),
+        pytest.param(["-F FOO"], ["FOO"], id="flushed undeclared"),
+        pytest.param(["-N FOO", "-A INPUT -j FOO"], [], id="made before"),
+        pytest.param(["-A INPUT -p tcp -j TARPIT --tarpit"], [], id="a target that is not known"),
+    ],
+)
+def test_chains_that_are_not_there_are_noted(commands: list[str], chains: list[str]) -> None:
+    assert [fault.chain for fault in ruleset(*commands).faults] == chains
+
+
+@pytest.mark.parametrize("line", ["-D INPUT 1", "-I INPUT 2 -j ACCEPT", "-R INPUT 1 -j ACCEPT", "-A INPUT -j FORWARD"])
+def test_what_cannot_be_done_is_noted(line: str) -> None:
+    assert [fault.chain for fault in ruleset(line).faults] == [""]
+
+
+def test_a_fragment_may_name_chains_of_elsewhere() -> None:
+    assert ruleset("-A FOO -j BAR", fragment=None).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        pytest.param("-A INPUT -j ACCEPT\n", True, id="no table"),
+        pytest.param("*filter\n-A FOO -j BAR\nCOMMIT\n", True, id="no built-in chain"),
+        pytest.param("*filter\n:foo - [0:0]\n-A foo -j bar\nCOMMIT\n*nat\n:OUTPUT ACCEPT\nCOMMIT\n", True, id="ufw"),
+        pytest.param("*filter\n:INPUT DROP [0:0]\nCOMMIT\n", False, id="declares one"),
+        pytest.param("*filter\n-A INPUT -j ACCEPT\nCOMMIT\n", False, id="fills one"),
+        pytest.param("*filter\nCOMMIT\n", False, id="nothing"),
+        pytest.param("", False, id="empty"),
+    ],
+)
+def test_fragments_are_found(text: str, fragment: bool) -> None:
+    assert looks_like_fragment(parse("x", text)) is fragment
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "family"),
+    [
+        ("a", "# Generated by ip6tables-save v1.8.9\n", 6),
+        ("rules.v6", "", 6),
+        ("rules.v4", "", 4),
+        ("a", "-A INPUT -s 2001:db8::1\n", 6),
+        ("a", "-A INPUT -s 192.0.2.1\n", 4),
+    ],
+)
+def test_the_family_is_found(path: str, text: str, family: int) -> None:
+    assert family_of(path, text) == family
