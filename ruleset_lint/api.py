@@ -11,8 +11,9 @@ The findings of a report have `rule`, `severity`, `confidence`, `message`, `path
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -30,13 +31,22 @@ from ruleset_lint.lint.configuration import Configuration, read
 from ruleset_lint.lint.engine import Hit, run
 from ruleset_lint.lint.report import Report, report
 from ruleset_lint.lint.selection import all_rules, check_names
+from ruleset_lint.model.loadability import breaks
+from ruleset_lint.model.loading import load
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.profiles import UnknownProfileError
+from ruleset_lint.syntax.iptables_save import parse
+from ruleset_lint.text import decode
 
-__all__ = ["Checked", "InputError", "Report", "check_found", "check_host", "check_text"]
+__all__ = ["Checked", "InputError", "NotLoadedError", "Report", "check_found", "check_host", "check_text", "normalise"]
 
 
 class InputError(ValueError):
     """There is nothing to check, or it cannot be read; the text says what and why."""
+
+
+class NotLoadedError(InputError):
+    """iptables-restore would not load the ruleset; the text names the line and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,38 @@ def check_host(root: str | os.PathLike[str], *, config: Configuration | str | os
     if not gathered.host.documents and not gathered.host.complete:
         raise InputError(f"{os.fspath(root)}: nothing to check, no file of a firewall below etc/")
     return report([run(gathered.host, all_rules(), configuration)])
+
+
+def normalise(text: str | bytes, *, family: Literal[4, 6] = 4, backend: Literal["legacy", "nft"] = "nft") -> str:
+    """A whole ruleset as `iptables-save` 1.8.9 prints it once loaded, so that two can be compared line by line.
+
+    Tables come in the order of the text, built-in chains first, then the others by name; counters are zero, comment
+    lines and what other tables the machine has are left out. A word that only the loading machine can look up (host
+    names, users but root) stays as it is. Raises NotLoadedError for a text that does not load with that backend.
+    """
+    ruleset = load(parse("-", decode(text) if isinstance(text, bytes) else text), family, fragment=False)
+    refuse_unloadable(ruleset, backend)
+    return _written("model.normal_text", "normal_text", ruleset, backend)
+
+
+def format_text(ruleset: Ruleset, backend: Literal["legacy", "nft"]) -> str:
+    """The ruleset's text with each rule as save prints it, all else as it is. Raises NotLoadedError."""
+    refuse_unloadable(ruleset, backend)
+    return _written("rewrite.formatting", "formatted", ruleset, backend)
+
+
+def _written(module: str, name: str, ruleset: Ruleset, backend: Literal["legacy", "nft"]) -> str:
+    """Import the tables of the normal form when they are first asked for: checking needs none of them."""
+    write: Callable[[Ruleset, str], str] = getattr(import_module(f"ruleset_lint.{module}"), name)
+    return write(ruleset, backend)
+
+
+def refuse_unloadable(ruleset: Ruleset, backend: Literal["legacy", "nft"]) -> None:
+    """Raise NotLoadedError with the first line that keeps restore from loading the ruleset, if there is one."""
+    found = [(one.line.number, one.reason) for one in breaks(ruleset) if backend in one.backends]
+    if found:
+        number, reason = min(found)
+        raise NotLoadedError(f"line {number}: {reason}")
 
 
 def check_found(

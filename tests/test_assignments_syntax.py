@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ruleset_lint.syntax.assignments import (
-    LONGEST_LINE,
     Assignment,
     CarriageReturn,
     CommandLine,
@@ -26,6 +25,7 @@ from ruleset_lint.syntax.assignments import (
     statements,
 )
 from ruleset_lint.syntax.document import Blank, Comment, Unparsed
+from ruleset_lint.syntax.grammars import LONGEST_LINE
 
 CORPUS = Path(os.environ.get("RULESET_LINT_CORPUS", Path(__file__).parent.parent.parent / "shared" / "corpus"))
 REAL = sorted((CORPUS / "files" / "sysconfig").rglob("*iptables-config"))

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ruleset_lint.syntax.conntrack import LONGEST_LINE, Entry, Node, parse, parse_plainly
+from ruleset_lint.syntax.conntrack import Entry, Node, parse, parse_plainly
 from ruleset_lint.syntax.document import Blank, Comment, Unparsed
+from ruleset_lint.syntax.grammars import LONGEST_LINE
 
 CORPUS = Path(os.environ.get("RULESET_LINT_CORPUS", Path(__file__).parent.parent.parent / "shared" / "corpus"))
 REAL = sorted((CORPUS / "files" / "proc").rglob("*conntrack_-L*"))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import ruleset_lint
-from ruleset_lint.model.loading import family_of, load
+from ruleset_lint.model.blocks import family_of
+from ruleset_lint.model.loading import load
 from ruleset_lint.netfilter.services import Service
 from ruleset_lint.rewrite.notrack import Request, untrack
 from ruleset_lint.syntax.iptables_save import parse

@@ -7,18 +7,9 @@ from hypothesis import strategies as st
 from lark import UnexpectedInput
 
 from ruleset_lint.syntax.document import Blank, Comment, Unparsed
-from ruleset_lint.syntax.iptables_save import (
-    ChainLine,
-    Commit,
-    Counters,
-    Node,
-    RuleLine,
-    TableLine,
-    parse,
-    parse_plainly,
-    word_spans,
-    words,
-)
+from ruleset_lint.syntax.iptables_save import parse, word_spans, words
+from ruleset_lint.syntax.nodes import ChainLine, Commit, Counters, Node, RuleLine, TableLine
+from ruleset_lint.syntax.patterns import parse_plainly
 from ruleset_lint.text import decode, encode
 
 PIECES = st.sampled_from(
@@ -126,3 +117,25 @@ def test_rules_that_differ_in_values_share_a_pattern() -> None:
 def test_a_line_without_words_is_no_rule() -> None:
     with pytest.raises(UnexpectedInput):
         parse_plainly(" \t")
+
+
+def test_a_line_of_one_odd_word_does_not_make_the_next_lines_rules() -> None:
+    nodes = parse("test", "iptables-save\nip6tables-save\n*raw\nCOMMIT\n").nodes
+    assert [type(node) for node in nodes] == [RuleLine, RuleLine, TableLine, Commit]
+
+
+SIMILAR = st.builds(
+    "-A {} -p tcp -m tcp --dport {} -m comment --comment {} -j {}".format,
+    st.sampled_from(["INPUT", "-x", "!", "a=b", "tcp"]),
+    st.sampled_from(["22", "-1", '"80"', "", "ACCEPT", "a\tb"]),
+    st.sampled_from(['"a b"', "plain", '"-x"', "-x", '"a \\" b"', '""', '"!"', "tcp"]),
+    st.sampled_from(["ACCEPT", "CHAIN", "LOG", "-x", '"ACCEPT"']),
+)
+
+
+@given(st.lists(SIMILAR | LINES.filter(lambda line: "\n" not in line), max_size=12))
+def test_lines_read_one_after_the_other_agree_with_the_grammar(lines: list[str]) -> None:
+    for line, node in zip(lines, parse("test", "".join(f"{line}\n" for line in lines)).nodes, strict=True):
+        if isinstance(node, RuleLine) and node.pattern.items and not line.startswith("["):
+            forms = [item.form for item in node.pattern.items]
+            assert list(zip(forms, words(node), strict=True)) == [tuple(item) for item in parse_plainly(line)]

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from ruleset_lint.model.loading import family_of, load, looks_like_fragment
+from ruleset_lint.model.blocks import blocks, family_of, looks_like_fragment
+from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.syntax.iptables_save import RuleLine, parse, words
+from ruleset_lint.syntax.iptables_save import parse, words
+from ruleset_lint.syntax.nodes import RuleLine
 
 
 def ruleset(*lines: str, fragment: bool | None = False) -> Ruleset:
@@ -114,7 +116,7 @@ def test_a_fragment_may_name_chains_of_elsewhere() -> None:
     ],
 )
 def test_fragments_are_found(text: str, fragment: bool) -> None:
-    assert looks_like_fragment(parse("x", text)) is fragment
+    assert looks_like_fragment(blocks(parse("x", text))) is fragment
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ruleset_lint.syntax.document import Blank, Comment, Unparsed
+from ruleset_lint.syntax.grammars import LONGEST_LINE
 from ruleset_lint.syntax.modprobe import (
-    LONGEST_LINE,
     Alias,
     Blacklist,
     Include,

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ruleset_lint.syntax.document import Blank, Comment, Unparsed
-from ruleset_lint.syntax.modules import LONGEST_LINE, Module, Node, Parameter, parse
+from ruleset_lint.syntax.grammars import LONGEST_LINE
+from ruleset_lint.syntax.modules import Module, Node, Parameter, parse
 
 CORPUS = Path(os.environ.get("RULESET_LINT_CORPUS", Path(__file__).parent.parent.parent / "shared" / "corpus"))
 REAL = [

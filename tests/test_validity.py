@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from corpus import dump, needs_corpus, rows
 
+from ruleset_lint.model.blocks import family_of
 from ruleset_lint.model.loadability import breaks
-from ruleset_lint.model.loading import family_of, load
-from ruleset_lint.model.validity import Kind, Refusal, refusals, span_of
+from ruleset_lint.model.loading import load
+from ruleset_lint.model.refusal import Kind, Refusal
+from ruleset_lint.model.validity import refusals, span_of
 from ruleset_lint.syntax.iptables_save import parse
 
 # What only the machine can say: objects and kernel modules that the machine of the oracle did not have.
@@ -34,26 +36,41 @@ def refused(line: str, table: str = "filter", family: int = 4) -> list[Refusal]:
     ("line", "word"),
     [
         pytest.param("-A INPUT -p tcp --dport 22,80", "22,80", id="list of ports"),
-        pytest.param("-A INPUT -p tcp --dport 65536", "65536", id="port too large"),
         pytest.param("-A INPUT -p tcp --dport 4:3", "4:3", id="range the wrong way round"),
         pytest.param("-A INPUT -s 192.0.2.0/33", "192.0.2.0/33", id="prefix too long"),
         pytest.param("-A INPUT -s 10.0.0.1-10.0.0.9", "10.0.0.1-10.0.0.9", id="range for an address"),
         pytest.param('-A INPUT -m comment --comment "a b" -p foo', "foo", id="protocol behind quotes"),
         pytest.param("[1:2] -A INPUT -m state --state NEW,", "NEW,", id="open list, behind counters"),
-        pytest.param("-A INPUT -m limit --limit 10001/s", "10001/s", id="rate too fast"),
         pytest.param("-A INPUT -p icmp --icmp-type echo", "echo", id="ambiguous type"),
         pytest.param(
             "-A INPUT -j REJECT --reject-with icmp6-no-route", "icmp6-no-route", id="type of the other family"
         ),
         pytest.param("-A INPUT -j LOG --log-level warn", "warn", id="log level"),
-        pytest.param("-A INPUT -i a-long-interface", "a-long-interface", id="interface name too long"),
-        pytest.param("-A INPUT -j " + "c" * 29, "c" * 29, id="chain name too long"),
     ],
 )
 def test_a_value_that_does_not_read_is_shown_where_it_stands(line: str, word: str) -> None:
     document = parse("x", f"*filter\n{line}\nCOMMIT\n")
     (found,) = refusals(load(document, fragment=False))
     assert (document.source(span_of(document, found.line, found.item)), found.kind) == (word, Kind.VALUE)
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        pytest.param("-A INPUT -p tcp --dport 65536", "65536", id="port"),
+        pytest.param("-A INPUT -m limit --limit 10001/s", "10001/s", id="rate"),
+        pytest.param("-A INPUT -i a-long-interface", "a-long-interface", id="interface name"),
+        pytest.param("-A INPUT -j " + "c" * 29, "c" * 29, id="chain name"),
+        pytest.param(":" + "c" * 29 + " - [0:0]", ":" + "c" * 29, id="chain line"),
+        pytest.param("-A INPUT -m limit --limit-burst 0", "0", id="burst of none, legacy"),
+        pytest.param("-A INPUT -m limit --limit 2/d --limit-burst 99", "99", id="burst that overflows, legacy"),
+        pytest.param("-A INPUT -m u32 --u32 0>>32=1", "0>>32=1", id="shift"),
+    ],
+)
+def test_a_value_beyond_its_limit_is_a_limit(line: str, word: str) -> None:
+    document = parse("x", f"*filter\n{line}\nCOMMIT\n")
+    (found,) = refusals(load(document, fragment=False))
+    assert (document.source(span_of(document, found.line, found.item)), found.kind) == (word, Kind.LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -92,10 +109,30 @@ def test_a_value_that_does_not_read_is_shown_where_it_stands(line: str, word: st
         pytest.param("filter", "-A INPUT -n", Kind.WORDS, id="option of listing"),
         pytest.param("filter", ":A - [0:0]\n-A INPUT -j A --foo", Kind.TOGETHER, id="option of a chain"),
         pytest.param("fitler", "", Kind.LINE, id="table"),
+        pytest.param("filter", "-A INPUT --dport 22", Kind.PROTOCOL, id="port without any protocol"),
+        pytest.param("filter", "-A INPUT -p udp --icmp-type 8", Kind.PROTOCOL, id="option of another protocol"),
+        pytest.param("nat", "-P OUTPUT DROP", Kind.NAT_POLICY, id="policy in nat"),
+        pytest.param("raw", "-A OUTPUT -p udp -j CT --helper ftp", Kind.PROTOCOL, id="helper of another protocol"),
     ],
 )
 def test_what_does_not_go_together_is_refused(table: str, line: str, kind: Kind) -> None:
     assert [found.kind for found in refused(line, table)] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        pytest.param("-A INPUT -j ACCEPT # x", Kind.REMARK, id="remark behind a rule"),
+        pytest.param("-A INPUT -p tcp --dport 22 #ssh -j ACCEPT", Kind.REMARK, id="remark that swallows the target"),
+        pytest.param("  # x", Kind.REMARK, id="remark indented"),
+        pytest.param('-A INPUT -j ACCEPT "# x"', Kind.WORDS, id="quoted"),
+        pytest.param("-A INPUT -s ! 192.0.2.1", Kind.NEGATION, id="old negation"),
+        pytest.param("-A INPUT -i ! eth0", Kind.NEGATION, id="old negation of an interface"),
+        pytest.param("-A INPUT -s !192.0.2.1", Kind.NEGATION, id="glued negation"),
+    ],
+)
+def test_the_first_mistake_of_a_line_has_its_kind(line: str, kind: Kind) -> None:
+    assert min(refused(line), key=lambda found: found.item or 0).kind is kind
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from dataclasses import replace
 from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.model.shape import Shape
+from ruleset_lint.model.shape import Operand, Shape
 from ruleset_lint.netfilter.extension import Verdict
+from ruleset_lint.packets.answers import Answers
 from ruleset_lint.packets.asked import asked_on, ways
 from ruleset_lint.packets.conditions import Conditions, Interfaces, meet, sketches
 from ruleset_lint.packets.roles import UDP, later, may_pass
@@ -27,7 +28,7 @@ _OUTSIDE = {
 }
 _ONE_PACKET = frozenset({162, 514, 2055, 4739, 6343, 8125, 9995, 9996})  # traps, syslog, flow records: nobody answers
 _MOST_LOOKED_AT = 64
-_MOST_STEPS = 400_000  # rules to walk past for one chain
+_MOST_STEPS = 100_000  # rules to walk past for one chain
 
 
 @rule(Severity.ERROR)
@@ -64,32 +65,64 @@ def established_missing(ruleset: Ruleset) -> Iterator[Finding]:
     ## Source
     iptables-extensions(8), "conntrack": ESTABLISHED is the packet of a connection that has seen packets both ways.
     """
-    candidates = [] if ruleset.fragment else [made for made in ruleset.where(_is_accept) if _accepts_only_new(made)]
-    for hook in _HOOKS:
+    candidates: list[Rule] | None = None
+    for hook in _hooks_with_rules(ruleset):
         # one walk with nothing known: where an accept takes all that is ESTABLISHED, no other question is left
-        if not candidates or _accepts_all(ruleset, hook):
+        letting = _letting_pass(ruleset, hook)
+        if letting is None:
             continue
+        candidates = _candidates(ruleset) if candidates is None else candidates
         here = [made for made in candidates if hook in ruleset.tables["filter"].hooks.get(made.chain, ())]
         most = max(_MOST_STEPS // (len(ruleset.live_rules) + 1), 2)
-        lost = [made for made in here[: min(_MOST_LOOKED_AT, most)] if _loses_what_follows(ruleset, hook, made)]
+        lost = [
+            made for made in here[: min(_MOST_LOOKED_AT, most)] if _loses_what_follows(ruleset, hook, made, letting)
+        ]
         if lost:
             yield _finding(ruleset, hook, lost)
+
+
+def _hooks_with_rules(ruleset: Ruleset) -> list[str]:
+    chains = {} if ruleset.fragment else {chain.name: chain for chain in ruleset.chains("filter")}
+    return [hook for hook in _HOOKS if hook in chains and chains[hook].rules]
 
 
 def _is_accept(shape: Shape) -> bool:
     return bool(shape.target and shape.target.name == "ACCEPT" and _shared.is_state_test(shape))
 
 
+def _candidates(ruleset: Ruleset) -> list[Rule]:
+    """The accepts of NEW alone, in the file's order; each list of states is read once a shape."""
+    found: list[Rule] = []
+    for shape, rules in ruleset.by_shape.items():
+        operand = _states_operand(shape) if _is_accept(shape) else None
+        if operand is not None:
+            each = {made.text(operand): made for made in rules}
+            wanted = {text for text, made in each.items() if _accepts_only_new(made)}
+            found += [made for made in rules if made.table == "filter" and made.text(operand) in wanted]
+    return sorted(found, key=lambda made: made.number)
+
+
 def _accepts_only_new(made: Rule) -> bool:
     states = _shared.matched_states(made)
-    return made.table == "filter" and states is not None and "NEW" in states and "ESTABLISHED" not in states
+    return states is not None and "NEW" in states and "ESTABLISHED" not in states
 
 
-def _accepts_all(ruleset: Ruleset, hook: str) -> bool:
-    return walk(ruleset, "filter", hook, Sketch(family=ruleset.family, state="ESTABLISHED")).must(Verdict.ACCEPT)
+def _states_operand(shape: Shape) -> Operand | None:
+    """The word with the list of states."""
+    part = shape.match("state", "conntrack")
+    use = (part.use("--state") or part.use("--ctstate")) if part else None
+    return use.operands[0] if use and use.operands else None
 
 
-def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule) -> bool:
+def _letting_pass(ruleset: Ruleset, hook: str) -> tuple[Rule | None, ...] | None:
+    """What may let some ESTABLISHED packet pass: rules, None for the policy. None at all if every packet passes."""
+    outcome = walk(ruleset, "filter", hook, Sketch(family=ruleset.family, state="ESTABLISHED"))
+    if outcome.must(Verdict.ACCEPT):
+        return None
+    return tuple(made.rule for made in outcome.decisions if made.verdict not in (Verdict.DROP, Verdict.REJECT))
+
+
+def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule, letting: Sequence[Rule | None]) -> bool:
     table = ruleset.tables["filter"]
     for way in ways(table, hook, made) or ():
         asked = asked_on(way)
@@ -97,8 +130,15 @@ def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule) -> bool:
             meet(replace(asked, flags_set=frozenset(), flags_clear=frozenset()), _OUTSIDE[hook]) if asked else None
         )
         if packets and not _is_one_packet(packets) and _is_tracked(ruleset, hook, packets):
-            return not may_pass(ruleset, hook, later(packets), "ESTABLISHED")
+            following = later(packets)
+            return not _may_match(letting, following) or not may_pass(ruleset, hook, following, "ESTABLISHED")
     return False
+
+
+def _may_match(letting: Sequence[Rule | None], packets: Conditions) -> bool:
+    """Whether one of these may be about some of the packets; much less to ask than what becomes of them."""
+    each = [Answers(sketch) for sketch in sketches(packets, "ESTABLISHED")]
+    return any(made is None or answers.of(made) is not Answer.NO for answers in each for made in letting)
 
 
 def _is_one_packet(packets: Conditions) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, at_rule, judge, rule
+from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, Span, at_rule, judge, rule
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
@@ -12,6 +12,7 @@ from ruleset_lint.model.validity import span_of
 from ruleset_lint.netfilter.profiles import Profile
 
 _MOST_PLACES = 20
+_USUAL = " -m state --state "
 
 
 @rule(Severity.INFO)
@@ -70,10 +71,26 @@ def _safety(where: str) -> Safety:
 
 def _edits(ruleset: Ruleset, found: list[Rule]) -> Iterator[Edit]:
     for made in found:
-        for part in made.shape.matches:
-            if part.name == "state":
-                yield Edit(span_of(ruleset.document, made.line, part.item), "conntrack")
-                yield from (_option(ruleset, made, use.item) for use in part.uses)
+        yield from _usual_edits(ruleset, made) or _part_edits(ruleset, made)
+
+
+def _usual_edits(ruleset: Ruleset, made: Rule) -> tuple[Edit, ...]:
+    """The edits where the words stand as nearly everybody writes them, found without splitting the line into words."""
+    line = made.line
+    content = ruleset.document.content(line)
+    at = content.find(_USUAL)
+    if at < 0 or '"' in content or content.count("state") > 2:
+        return ()
+    start = line.span.start + at
+    name, option = Span(start + 4, start + 9), Span(start + 10, start + 17)
+    return Edit(name, "conntrack"), Edit(option, "--ctstate")
+
+
+def _part_edits(ruleset: Ruleset, made: Rule) -> Iterator[Edit]:
+    for part in made.shape.matches:
+        if part.name == "state":
+            yield Edit(span_of(ruleset.document, made.line, part.item), "conntrack")
+            yield from (_option(ruleset, made, use.item) for use in part.uses)
 
 
 def _option(ruleset: Ruleset, made: Rule, item: int) -> Edit:

@@ -97,7 +97,7 @@ def _busy(ruleset: Ruleset, host: Host, configuration: Configuration) -> Iterato
     by_counters = _by_counters(ruleset)
     evidence = {**by_counters, **by_entries, **named}
     counted = _table(ruleset, host) is not None or any(
-        made.counters and made.counters.packets for made in _accepts(ruleset)
+        made.counters and made.counters.packets for made in (_accepts(ruleset) if ruleset.has_counters else ())
     )
     if not counted and not configuration.services:
         evidence = dict.fromkeys(BUSY, "")
@@ -113,8 +113,13 @@ def _busy(ruleset: Ruleset, host: Host, configuration: Configuration) -> Iterato
 
 @lru_cache(maxsize=4)
 def _named_services(ruleset: Ruleset) -> frozenset[Service]:
-    """Which of the services known to be busy an accept for everybody names."""
-    made = ruleset.where(_is_accept_of_ports)
+    """Which of the services known to be busy an accept of INPUT for everybody names."""
+    hooks = ruleset.tables["filter"].hooks if "filter" in ruleset.tables else {}
+    made = (
+        one
+        for one in ruleset.where(_is_accept_of_ports)
+        if one.table == "filter" and "INPUT" in hooks.get(one.chain, ())
+    )
     texts = {(asked.protocol, asked.destination_ports) for one in made if (asked := _ports_asked(one))}
     return frozenset(
         service
@@ -155,7 +160,7 @@ def _by_counters(ruleset: Ruleset) -> dict[Service, str]:
     """Services whose accept of new connections has counted many of them."""
     counts: dict[Service, int] = {}
     total = 0
-    for made in _accepts(ruleset):
+    for made in _accepts(ruleset) if ruleset.has_counters else ():
         packets = made.counters.packets if made.counters else 0
         if packets and made.states and "NEW" in made.states.value and not {"ESTABLISHED"} & made.states.value:
             total += packets

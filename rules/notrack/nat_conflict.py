@@ -70,7 +70,8 @@ def nat_conflict(ruleset: Ruleset) -> Iterator[Finding]:
     Measured on kernel 6.18 with iptables 1.8.9 (nft and legacy).
     """
     groups: list[_Group] = []
-    for made in () if ruleset.fragment else ruleset.where(_is_translation):
+    concerned = not ruleset.fragment and untrackings(ruleset)
+    for made in ruleset.where(_is_translation) if concerned else ():
         found = dict(_conflicts(ruleset, made))
         if found:
             near = [group for group in groups if not group.untracked.isdisjoint(found)]

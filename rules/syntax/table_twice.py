@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, rule
+from ruleset_lint.model.blocks import Block
 from ruleset_lint.model.mending import mended
-from ruleset_lint.model.ruleset import Block, Ruleset
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, is_builtin
 
 from . import _shared

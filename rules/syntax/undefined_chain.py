@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, Span, rule
+from ruleset_lint.model.blocks import Block
 from ruleset_lint.model.mending import mended
-from ruleset_lint.model.ruleset import Block, Fault, Ruleset
+from ruleset_lint.model.ruleset import Fault, Ruleset
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.netfilter.matches import MATCHES
 from ruleset_lint.netfilter.targets import TARGETS

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ruleset_lint.lint import Confidence, Finding, Judgement, Severity, judge, rule
+from ruleset_lint.lint import Finding, Severity, rule
 from ruleset_lint.model.mending import mended
+from ruleset_lint.model.refusal import Kind, Refusal
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.model.table_lines import Slip, slips
-from ruleset_lint.model.validity import Kind, Refusal
+from ruleset_lint.netfilter.matches import MATCHES
 from ruleset_lint.netfilter.profiles import Profile
 
 from . import _shared
 
+_KINDS = (Kind.LINE, Kind.WORDS, Kind.VALUE, Kind.TOGETHER, Kind.CHAIN, Kind.ORDER)
 _SHELL = re.compile(r"(sudo|(/usr)?(/s?bin/)?ip6?tables(-nft|-legacy)?)")
 
 
@@ -23,7 +24,8 @@ def unparsable(ruleset: Ruleset, profiles: tuple[Profile, ...]) -> Iterator[Find
 
     ## What it does
     Reads each line as iptables-restore does: its words, the options of the matches and targets it names, their values,
-    what may stand together, in which table and hook and with which protocol the kernel takes it.
+    and what may stand together. Mistakes that have a rule of their own (a protocol or a hook that is wrong, a limit, a
+    remark, an old negation) are left to it.
 
     ## Why is this bad?
     One refused line keeps its whole table from being loaded, and the tables behind it too. At boot that leaves a
@@ -43,47 +45,20 @@ def unparsable(ruleset: Ruleset, profiles: tuple[Profile, ...]) -> Iterator[Find
     No fix: what was meant is the author's to say.
 
     ## Since
-    As iptables 1.8.9 reads it, with both backends. Older ones take `-s ! 10.0.0.0/8` with a warning.
+    As iptables 1.8.9 reads it, with all backends that the release has.
 
     ## Source
     iptables-restore.c, xshared.c and the extensions of iptables 1.8.9; each measured on kernel 6.18 with iptables 1.8.9
     (nft and legacy).
     """
-    causes: dict[tuple[str, str], list[Refusal]] = {}
-    elsewhere = {
-        framing.line.number for framing in slips(mended(ruleset).ruleset) if framing.slip is not Slip.NO_LINE_END
-    }
-    for refusal in _all(ruleset):
-        if refusal.line.number not in elsewhere:
-            causes.setdefault((refusal.reason, _word(ruleset, refusal)), []).append(refusal)
-    for (reason, word), found in causes.items():
-        judgement = _judged(profiles, found[0], word)
-        if judgement:
-            yield _finding(ruleset, judgement, found, _message(found[0], word, reason))
-
-
-def _all(ruleset: Ruleset) -> Iterator[Refusal]:
-    yield from _shared.refused(ruleset)
-    for fault in mended(ruleset).ruleset.faults:
-        if not fault.chain:
-            yield Refusal(fault.line, fault.item, fault.reason, Kind.WORDS)
-
-
-def _word(ruleset: Ruleset, refusal: Refusal) -> str:
-    place = _shared.at(ruleset, refusal.line.number, refusal.item)
-    return ruleset.document.source(place.span) if refusal.item is not None else ""
-
-
-def _judged(profiles: tuple[Profile, ...], refusal: Refusal, word: str) -> Judgement | None:
-    """Where it is refused; what one backend alone refuses only counts where there is no other."""
-    if word == "!" and refusal.kind is Kind.VALUE:
-        return judge(profiles, lambda profile: any(_version(text) >= (1, 8, 9) for text in profile.iptables))
-    judgement = _shared.by_backend(profiles, refusal.backends)
-    return judgement if judgement and judgement.confidence is Confidence.PROVEN else None
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall("[0-9]{1,6}", text))
+    more = (
+        Refusal(fault.line, fault.item, fault.reason, Kind.ORDER)
+        for fault in mended(ruleset).ruleset.faults
+        if not fault.chain
+    )
+    for cause in _shared.causes(ruleset, profiles, *_KINDS, more=more):
+        message = _message(cause.first, cause.word, cause.first.reason)
+        yield _shared.told(ruleset, cause, message, *_advice(cause.first, message))
 
 
 def _message(refusal: Refusal, word: str, reason: str) -> str:
@@ -100,14 +75,12 @@ def _message(refusal: Refusal, word: str, reason: str) -> str:
 def _advice(refusal: Refusal, message: str) -> Iterator[str]:
     if refusal.option in ("--dport", "--sport") and "," in message:
         yield f"a list of ports: -m multiport {refusal.option}s"
+    elif refusal.reason == "unknown option":
+        word = message.split()[2].rstrip(":")
+        yield from (f"{word} is an option of -m {name}" for name in _owners(word))
 
 
-def _finding(ruleset: Ruleset, judgement: Judgement, found: list[Refusal], message: str) -> Finding:
-    first, *more = found
-    return Finding(
-        _shared.at(ruleset, first.line.number, first.item),
-        message + _shared.and_others(len(more)) + (f" {judgement.where}" if judgement.where else ""),
-        _shared.related(ruleset, (refusal.line.number for refusal in more), "refused for the same reason"),
-        help=(*_advice(first, message), "the table is not loaded, nor is any table behind it: what ran before goes on"),
-        confidence=judgement.confidence,
-    )
+def _owners(word: str) -> list[str]:
+    """The matches that have an option of that name, if they are few."""
+    found = [name for name, entry in MATCHES.items() if entry.option(word)]
+    return found if len(found) < 3 else []

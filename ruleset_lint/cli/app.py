@@ -18,6 +18,7 @@ from ruleset_lint.cli.requests import (
     FailOn,
     Family,
     FixRequest,
+    FormatRequest,
     Goal,
     ListFormat,
     OutputFormat,
@@ -53,7 +54,7 @@ def _application(words: list[str]) -> typer.Typer:
         name="ruleset-lint", rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=_CONTEXT
     )
     app.callback()(ruleset_lint)
-    commands = (check, fix, rewrite, explain, rules, size, new_rule)
+    commands = (check, fix, format_, rewrite, explain, rules, size, new_rule)
     named = [command for command in commands if words[:1] == [_command_name(command)]]
     for command in named or commands:
         app.command(_command_name(command))(command)
@@ -61,7 +62,7 @@ def _application(words: list[str]) -> typer.Typer:
 
 
 def _command_name(command: Callable[..., int]) -> str:
-    return command.__name__.replace("_", "-")
+    return command.__name__.rstrip("_").replace("_", "-")
 
 
 def _wrong_use(error: Any) -> int:
@@ -209,6 +210,31 @@ def fix(
         stdin_filename,
     )
     return _do("fix", FixRequest(subject, unsafe_fixes, diff, fail_on, exit_zero))
+
+
+def format_(
+    paths: Paths = None,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if a file would change.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show the changes, write nothing.")] = False,
+    stdin_filename: StdinFilename = None,
+    config: Config = None,
+    isolated: Isolated = False,
+    family: FamilyOption = None,
+    backend: BackendOption = None,
+    fragment: Fragment = None,
+) -> int:
+    """Write rules as iptables-save would, comments kept; from standard input to standard output."""
+    subject = Subject(
+        _paths(paths),
+        config=config,
+        isolated=isolated,
+        family=family,
+        backend=backend,
+        fragment=fragment,
+        stdin_filename=stdin_filename,
+    )
+    return _do("format", FormatRequest(subject, check, diff))
 
 
 def rewrite(

@@ -51,6 +51,14 @@ class FixRequest(NamedTuple):
     exit_zero: bool = False
 
 
+class FormatRequest(NamedTuple):
+    """`ruleset-lint format`: the rulesets, and whether to write them, to show what would change, or only to say so."""
+
+    subject: Subject
+    check: bool = False
+    diff: bool = False
+
+
 class RewriteRequest(NamedTuple):
     """`ruleset-lint rewrite`: the host, the goal, the services that leave connection tracking, the folder to write."""
 

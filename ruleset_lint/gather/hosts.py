@@ -8,9 +8,10 @@ from typing import TypeVar
 from ruleset_lint.gather.kinds import Kind
 from ruleset_lint.gather.options import Options
 from ruleset_lint.gather.tree import Source
+from ruleset_lint.model.blocks import family_of
 from ruleset_lint.model.entries import conntrack_table
 from ruleset_lint.model.host import Host
-from ruleset_lint.model.loading import family_of, load
+from ruleset_lint.model.loading import load
 from ruleset_lint.model.origin import drop_in_order
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.settings import (

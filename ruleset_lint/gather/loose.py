@@ -10,7 +10,7 @@ from ruleset_lint.gather.files import Problem, UnreadableError, read, text_of
 from ruleset_lint.gather.kinds import Kind, kind_of_path, kind_of_text
 from ruleset_lint.gather.options import Options
 from ruleset_lint.gather.tree import Source
-from ruleset_lint.model.loading import family_of
+from ruleset_lint.model.blocks import family_of
 
 _UNKNOWN = "neither a ruleset in the format of iptables-save nor a file that belongs to one"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
@@ -42,8 +42,7 @@ class Safety(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A span of a document, and what is to be said of it."""
 
     document: Document[object]
@@ -51,8 +50,7 @@ class Place:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(NamedTuple):
     """A remedy: edits to the document of the finding's primary place, or the kind of file that the rewriter emits."""
 
     title: str
@@ -61,8 +59,7 @@ class Fix:
     emits: str = ""  # "raw", "sysctl", "modprobe", "modules-load", "iptables-config", "apply"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One cause, at one primary place, with any number of related ones.
 
     `help` are further lines: a packet that shows it, what happens then. `severity` None takes the rule's. `by_absence`:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ruleset_lint.lint.finding import Place
 from ruleset_lint.syntax.document import Document
-from ruleset_lint.syntax.iptables_save import TableLine
+from ruleset_lint.syntax.nodes import TableLine
 from ruleset_lint.text import encode
 
 _LONGEST = 20_000

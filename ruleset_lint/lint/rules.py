@@ -6,10 +6,10 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from ruleset_lint.lint.finding import Finding, Severity
 
@@ -17,8 +17,7 @@ Check = Callable[..., Iterable[Finding]]
 _ALIAS = "ruleset_lint_rules"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleInfo:
+class RuleInfo(NamedTuple):
     """A rule: its id is `category/name`, from its file; the facts it needs are the names of its parameters."""
 
     check: Check

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
@@ -24,8 +23,7 @@ class _Layer(NamedTuple):
     suppressions: list[Suppression]
 
 
-@dataclass(frozen=True, slots=True)
-class SuppressionUse:
+class SuppressionUse(NamedTuple):
     """All suppressions of a run, which names of them silenced a place, and the names that are known and were judged."""
 
     found: tuple[Suppression, ...]
@@ -90,4 +88,4 @@ def without(finding: Finding, silenced: Sequence[Place]) -> Finding | None:
     if not left:
         return None
     fix = finding.fix if left[0].document is finding.place.document else None
-    return replace(finding, place=left[0], related=tuple(left[1:]), fix=fix)
+    return finding._replace(place=left[0], related=tuple(left[1:]), fix=fix)

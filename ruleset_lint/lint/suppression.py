@@ -9,7 +9,8 @@ from datetime import date
 from typing import NamedTuple, cast
 
 from ruleset_lint.syntax.document import Comment, Document, Line
-from ruleset_lint.syntax.iptables_save import Node, RuleLine, word_spans
+from ruleset_lint.syntax.iptables_save import word_spans
+from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.syntax.words import Word
 from ruleset_lint.text import Edit, Span
 

@@ -9,10 +9,15 @@ from ruleset_lint.model.combination import LEGACY, NFT, Misplaced
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Part, Shape, Use
 from ruleset_lint.netfilter.conditions import VALUE_NEEDS
+from ruleset_lint.netfilter.option_names import HELPERS
+from ruleset_lint.netfilter.option_values import interval
+from ruleset_lint.netfilter.values import PROTOCOLS, number
 
+_CREDITS = 32000  # of xt_limit in a second
+_MOST_BURST = 10000  # of limit; what is more does not read
 # built-in chains whose packets have not met, or have met already, what the direction is about
 _POLICY_HOOKS = {"in": frozenset({"OUTPUT", "POSTROUTING"}), "out": frozenset({"PREROUTING", "INPUT"})}
-_WITH_VALUES = frozenset(name for name, _ in VALUE_NEEDS) | {"TCPMSS", "policy", "statistic"}
+_WITH_VALUES = frozenset(name for name, _ in VALUE_NEEDS) | {"CT", "TCPMSS", "cluster", "limit", "policy", "statistic"}
 
 
 def wants_values(shape: Shape) -> bool:
@@ -56,6 +61,12 @@ def _part(rule: Rule, part: Part) -> Iterator[Misplaced]:
         yield from _protocol_of_value(rule, part, use)
     if part.name == "statistic":
         yield from _statistic(rule, part)
+    elif part.name == "limit":
+        yield from _limit(rule, part)
+    elif part.name == "CT":
+        yield from _helper(rule, part)
+    elif part.name == "cluster":
+        yield from _cluster(rule, part)
     elif part.name == "policy":
         yield from _policy(rule, part)
     elif part.name == "TCPMSS" and not _is_syn_only(rule):
@@ -83,12 +94,60 @@ def _statistic(rule: Rule, part: Part) -> Iterator[Misplaced]:
             yield Misplaced(packet.item + 1, "--packet wants a number below that of --every")
 
 
+def _limit(rule: Rule, part: Part) -> Iterator[Misplaced]:
+    """What xt_limit refuses: a burst of none, and one whose time overflows 32 bits (limit_mt_check)."""
+    use = part.use("--limit-burst") or part.use("--limit")
+    burst = number(rule.option(part, "--limit-burst") or "5")
+    if not use or burst is None or burst > _MOST_BURST:
+        return
+    if not burst:
+        yield Misplaced(use.item + 1, "a burst of at least 1 expected", backends=LEGACY, limit=True)
+        return
+    try:
+        average = interval(rule.option(part, "--limit") or "3/hour")
+    except ValueError:
+        return
+    if _credits(average * burst % (1 << 32)) < _credits(average):
+        most = (1 << 32) // _CREDITS * 10000 // average
+        reason = f"a burst of at most {most} fits this rate"
+        yield Misplaced(use.item + 1, reason, backends=LEGACY, limit=True)
+
+
+def _credits(time: int) -> int:
+    """user2credits of xt_limit.c for kernels of 250 or 1000 ticks a second, in its 32 bits."""
+    return time // 10000 * _CREDITS % (1 << 32) if time > ((1 << 32) - 1) // _CREDITS else time * _CREDITS // 10000
+
+
+def _cluster(rule: Rule, part: Part) -> Iterator[Misplaced]:
+    use, total = part.use("--cluster-local-node"), number(rule.option(part, "--cluster-total-nodes") or "")
+    node = number(rule.option(part, "--cluster-local-node") or "")
+    if use and total is not None and node is not None and node > total:
+        yield Misplaced(use.item + 1, "a node up to the number of nodes expected")
+    use, mask = part.use("--cluster-local-nodemask"), number(rule.option(part, "--cluster-local-nodemask") or "")
+    if use and total is not None and mask is not None and mask >= 1 << min(total, 32):
+        yield Misplaced(use.item + 1, "a mask of no more bits than there are nodes expected")
+
+
+def _helper(rule: Rule, part: Part) -> Iterator[Misplaced]:
+    use, name = part.use("--helper"), rule.option(part, "--helper") or ""
+    if not use or name not in HELPERS:
+        return
+    protocols, families = HELPERS[name]
+    if rule.family not in families:
+        yield Misplaced(use.item + 1, f"the helper {name} is for IPv4 only")
+    elif rule.protocol and not rule.protocol.negated and rule.protocol.value not in map(PROTOCOLS.get, protocols):
+        wanted = " or ".join(protocols)
+        yield Misplaced(use.item + 1, f"the helper {name} wants -p {wanted}", protocol=True)
+
+
 def _policy(rule: Rule, part: Part) -> Iterator[Misplaced]:
     element = ("--reqid", "--spi", "--proto", "--mode", "--tunnel-src", "--tunnel-dst")
     hooks, way = _POLICY_HOOKS.get(rule.option(part, "--dir") or "", frozenset()), part.use("--dir")
     if way and hooks and rule.chain in hooks:
         yield Misplaced(way.item, f"--dir {rule.option(part, '--dir')} cannot stand in {rule.chain}")
     strict = part.use("--strict")
+    if strict and rule.option(part, "--pol") == "none":
+        yield Misplaced(strict.item, "--strict cannot stand with --pol none")
     if strict and not any(part.use(name) for name in element):
         yield Misplaced(strict.item, "--strict wants an element: " + ", ".join(element))
     tunnel = part.use("--tunnel-src") or part.use("--tunnel-dst")

@@ -16,7 +16,7 @@ from ruleset_lint.netfilter.extension import Extension, Option
 from ruleset_lint.netfilter.matches import BY_PROTOCOL, MATCHES, match_entry, misspelt_match
 from ruleset_lint.netfilter.targets import TARGETS, target_entry
 from ruleset_lint.netfilter.values import protocol
-from ruleset_lint.syntax.iptables_save import Pattern
+from ruleset_lint.syntax.patterns import Pattern
 from ruleset_lint.syntax.words import Form
 
 # iptables 1.8.9 takes the whole word, `--source=` included, for the value of these

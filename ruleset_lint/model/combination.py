@@ -34,12 +34,13 @@ class Circumstances(NamedTuple):
 
 
 class Misplaced(NamedTuple):
-    """A word that does not go with the circumstances; `protocol` if it is the protocol that is wrong."""
+    """A word that does not go with the circumstances; `protocol` if that is what is wrong, `limit` if it is a size."""
 
     item: int
     reason: str
     protocol: bool = False
     backends: frozenset[str] = BACKENDS
+    limit: bool = False
 
 
 def conflicts(shape: Shape) -> Iterator[Problem]:

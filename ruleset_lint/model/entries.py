@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ruleset_lint.syntax.conntrack import Entry, Form, Node
 from ruleset_lint.syntax.document import Document, Line
@@ -12,8 +12,7 @@ from ruleset_lint.syntax.document import Document, Line
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
-@dataclass(frozen=True, slots=True)
-class ConntrackTable:
+class ConntrackTable(NamedTuple):
     """Entries counted: all, by protocol and the port that the first packet went to, by protocol and state.
 
     `by_port["tcp", 80]` is how many connections somebody opened to port 80, on this host or through it.

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from ruleset_lint.model.combination import BACKENDS, LEGACY
+from ruleset_lint.model.combination import BACKENDS, NFT
+from ruleset_lint.model.depth import too_deep
 from ruleset_lint.model.loops import loops
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.table_lines import slips
 from ruleset_lint.model.validity import refusals
-from ruleset_lint.netfilter.hooks import is_builtin
 from ruleset_lint.syntax.document import Line
-from ruleset_lint.syntax.iptables_save import ChainLine, Node
+from ruleset_lint.syntax.nodes import Node
 
 
 class Break(NamedTuple):
@@ -36,14 +36,6 @@ def breaks(ruleset: Ruleset) -> Iterator[Break]:
         for circle in islice(loops(table), 1):
             line = table.chains[circle[0]].line or next(iter(table.chains[circle[0]].rules)).line
             yield Break(line, "chain loop: " + " > ".join((*circle, circle[0])))
-    yield from _declared_twice(ruleset)
-
-
-def _declared_twice(ruleset: Ruleset) -> Iterator[Break]:
-    for block in ruleset.blocks:
-        seen: set[str] = set()
-        for line in block.lines:
-            if isinstance(line.node, ChainLine) and not is_builtin(block.table, line.node.name):
-                if line.node.name in seen:
-                    yield Break(line, f"chain {line.node.name} is there already", LEGACY)
-                seen.add(line.node.name)
+        if way := too_deep(table):
+            line = table.chains[way[-1]].line or next(iter(table.chains[way[-1]].rules)).line
+            yield Break(line, f"{len(way) - 1} chains deep below {way[0]}", NFT)

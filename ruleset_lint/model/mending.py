@@ -13,7 +13,8 @@ from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.typography import has_typography, plain
 from ruleset_lint.syntax.document import Line
-from ruleset_lint.syntax.iptables_save import LONGEST_LINE, Node, RuleLine, parse, words
+from ruleset_lint.syntax.iptables_save import LONGEST_LINE, parse, words
+from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.text import Edit, Span, apply_edits
 
 

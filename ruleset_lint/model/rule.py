@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from ruleset_lint.model.shape import Operand, Part, Shape, Use
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.netfilter.values import Flags, Network, Ports, Reader
-from ruleset_lint.syntax.document import Line
-from ruleset_lint.syntax.iptables_save import Counters, Node, RuleLine
+from ruleset_lint.syntax.document import Document, Line
+from ruleset_lint.syntax.nodes import Counters, Node, RuleLine
 
 Value_co = TypeVar("Value_co", covariant=True)
 
@@ -21,15 +22,38 @@ class Test(NamedTuple, Generic[Value_co]):
     negated: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Home:
+    """What the rules of a table have in common."""
+
+    document: Document[Node]
+    table: str
+    family: int
+
+
 class Rule(NamedTuple):
     """A rule where it stands: its shape, what fills the shape's holes, its line, its chain."""
 
     shape: Shape
     values: tuple[str, ...]
-    line: Line[Node]
-    table: str
+    number: int  # of its line
     chain: str
-    family: int
+    home: Home
+
+    @property
+    def line(self) -> Line[Node]:
+        """The line it stands on."""
+        return self.home.document.lines[self.number - 1]
+
+    @property
+    def table(self) -> str:
+        """The table it is for."""
+        return self.home.table
+
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return self.home.family
 
     def text(self, operand: Operand) -> str:
         """The text of an operand."""
@@ -64,7 +88,8 @@ class Rule(NamedTuple):
     @property
     def counters(self) -> Counters | None:
         """Packets and bytes seen, if the file has them."""
-        return self.line.node.counters if isinstance(self.line.node, RuleLine) else None
+        node = self.home.document.nodes[self.number - 1]
+        return node.counters if isinstance(node, RuleLine) else None
 
     @property
     def protocol(self) -> Test[int] | None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import NamedTuple
 
+from ruleset_lint.model.blocks import Block
 from ruleset_lint.model.rule import Rule
-from ruleset_lint.model.shape import Shape
+from ruleset_lint.model.shape import Operand, Shape
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.syntax.document import Document, Line
-from ruleset_lint.syntax.iptables_save import ChainLine, Node, RuleLine
+from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.text import Span
+
+_number = attrgetter("number")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,26 +90,6 @@ class Fault(NamedTuple):
     chain: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """A table's lines in the file, from its `*table` line to its COMMIT."""
-
-    table: str
-    first: Line[Node] | None
-    commit: Line[Node] | None
-    lines: tuple[Line[Node], ...]
-
-    @property
-    def declarations(self) -> tuple[tuple[str, Line[Node]], ...]:
-        """The chains that the block declares, and where; a chain may be declared twice."""
-        return tuple((line.node.name, line) for line in self.lines if isinstance(line.node, ChainLine))
-
-    @property
-    def has_commands(self) -> bool:
-        """Whether the block does more than declare."""
-        return any(isinstance(line.node, RuleLine) for line in self.lines)
-
-
 @dataclass(frozen=True, eq=False)
 class Ruleset:
     """A ruleset of one family, with the document it comes from. A fragment is meant for `--noflush`."""
@@ -127,10 +112,29 @@ class Ruleset:
             found.setdefault(rule.shape, []).append(rule)
         return {shape: tuple(rules) for shape, rules in found.items()}
 
+    @cached_property
+    def has_counters(self) -> bool:
+        """Whether a rule of the file has counters."""
+        return any(isinstance(node, RuleLine) and node.counters for node in self.document.nodes)
+
     def where(self, wanted: Callable[[Shape], bool]) -> Iterator[Rule]:
         """The rules whose shape is wanted, in the file's order. Asks once a shape, not once a rule."""
-        found = [rule for shape, rules in self.by_shape.items() if wanted(shape) for rule in rules]
-        return iter(sorted(found, key=lambda rule: rule.line.number))
+        found = [rules for shape, rules in self.by_shape.items() if wanted(shape)]
+        # the rules of a chain, and so of a shape, may have been inserted in any order
+        return iter(sorted(itertools.chain.from_iterable(found), key=_number))
+
+    @cached_property
+    def _texts(self) -> dict[tuple[Shape, int], frozenset[str]]:
+        return {}
+
+    def texts(self, shape: Shape, operand: Operand) -> frozenset[str]:
+        """All texts that an operand has in the rules of a shape: what holds for each of them holds for all rules."""
+        if isinstance(operand, str):
+            return frozenset({operand})
+        if (shape, operand) not in self._texts:
+            rules = self.by_shape.get(shape, ())
+            self._texts[shape, operand] = frozenset({rule.values[operand] for rule in rules})
+        return self._texts[shape, operand]
 
     def chain(self, table: str, name: str) -> Chain | None:
         """A chain, None if the ruleset does not have it."""

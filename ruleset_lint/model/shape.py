@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ruleset_lint.netfilter.extension import Extension, Option
-from ruleset_lint.syntax.iptables_save import Pattern
+from ruleset_lint.syntax.patterns import Pattern
 
 Operand = int | str  # the number of a rule's value, or a word that all rules of the shape have
 

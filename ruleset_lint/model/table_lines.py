@@ -14,7 +14,8 @@ from typing import NamedTuple
 from ruleset_lint.model.combination import BACKENDS, LEGACY
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line
-from ruleset_lint.syntax.iptables_save import Commit, Node, TableLine
+from ruleset_lint.syntax.nodes import Commit, Node, RuleLine, TableLine
+from ruleset_lint.syntax.patterns import Pattern
 
 _DISGUISED = re.compile(r"[ \t\r]*commit\b(?![ \t]*[!-]).{0,200}", re.IGNORECASE | re.DOTALL)
 
@@ -44,8 +45,13 @@ def slips(ruleset: Ruleset) -> Iterator[Framing]:
     if ruleset.fragment and not any(isinstance(line.node, TableLine) for line in document.lines):
         return
     table: Line[Node] | None = None
-    for line in document.lines:
-        match line.node:
+    plain: set[Pattern] = set()  # patterns of lines that begin with a command, which inside a table is all that matters
+    for number, node in enumerate(document.nodes, 1):
+        if table and isinstance(node, RuleLine) and (node.pattern in plain or _begins_plainly(node.pattern)):
+            plain.add(node.pattern)
+            continue
+        line = document.lines[number - 1]
+        match node:
             case TableLine():
                 if table:
                     yield Framing(Slip.UNFINISHED, table, table, line)
@@ -63,6 +69,11 @@ def slips(ruleset: Ruleset) -> Iterator[Framing]:
                 yield Framing(Slip.OUTSIDE, line, None)
     if table:
         yield Framing(Slip.UNFINISHED, table, table)
+
+
+def _begins_plainly(pattern: Pattern) -> bool:
+    """Whether the first word of a line is an option, so that it cannot be COMMIT in disguise."""
+    return bool(pattern.items and pattern.items[0].text and pattern.items[0].text.startswith("-"))
 
 
 def is_disguised_commit(document: Document[Node], line: Line[Node]) -> bool:

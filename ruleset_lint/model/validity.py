@@ -6,80 +6,51 @@ table_lines.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum
-from typing import NamedTuple
 
 from ruleset_lint.model.agreement import at_odds, wants_values
-from ruleset_lint.model.combination import (
-    BACKENDS,
-    LEGACY,
-    NFT,
-    Circumstances,
-    Misplaced,
-    conflicts,
-    misplaced,
-    out_of_place,
-)
+from ruleset_lint.model.chain_lines import about_commands, chain_lines
+from ruleset_lint.model.combination import Circumstances, Misplaced, conflicts, misplaced
+from ruleset_lint.model.mistakes import told_apart
+from ruleset_lint.model.order import out_of_order
+from ruleset_lint.model.reading import odd_ones, why_not
+from ruleset_lint.model.refusal import Kind, Refusal
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Operand, Shape, Use, is_skipped
-from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, is_builtin
-from ruleset_lint.netfilter.name_values import chain
-from ruleset_lint.netfilter.targets import TARGETS
-from ruleset_lint.netfilter.values import Reader, networks, text
+from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
+from ruleset_lint.netfilter.values import OutOfRangeError, text
 from ruleset_lint.syntax.document import Document, Line, Unparsed
-from ruleset_lint.syntax.iptables_save import ChainLine, Node, TableLine, word_spans
+from ruleset_lint.syntax.iptables_save import word_spans
+from ruleset_lint.syntax.nodes import Node, TableLine
 from ruleset_lint.text import Span
-
-_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_USUAL_NETWORK = re.compile(rf"(?:{_BYTE}\.){{3}}{_BYTE}(?:/(?:3[0-2]|[12]?[0-9]))?")
-_VERDICTS = ("ACCEPT", "DROP", "QUEUE", "RETURN")
-
-
-class Kind(Enum):
-    """What a refusal is about."""
-
-    LINE = "line"  # not a line that restore's reader takes
-    WORDS = "words"  # an option that is not there, or not with these words
-    VALUE = "value"  # does not read
-    TOGETHER = "together"  # options that exclude or want each other
-    PROTOCOL = "protocol"  # wants another protocol
-    PLACE = "place"  # not in this table or hook
-    CHAIN = "chain"  # name or policy of a chain
-
-
-class Refusal(NamedTuple):
-    """What is refused: the line, the number of the wrong word on it (None: the line), why, and by which backends."""
-
-    line: Line[Node]
-    item: int | None
-    reason: str
-    kind: Kind
-    backends: frozenset[str] = BACKENDS
-    option: str = ""  # whose value it is
 
 
 def refusals(ruleset: Ruleset) -> Iterator[Refusal]:
-    """All that restore refuses whatever the other lines are, in no particular order."""
-    for line in ruleset.document.lines:
-        if isinstance(line.node, Unparsed):
-            yield Refusal(line, None, line.node.reason, Kind.LINE)
-        elif isinstance(line.node, TableLine) and line.node.name not in BUILTIN_CHAINS:
+    """All that restore refuses about the file's lines, in no particular order."""
+    for refusal in _found(ruleset):
+        span = span_of(ruleset.document, refusal.line, refusal.item)
+        yield told_apart(refusal, ruleset.document.source(span), ruleset.family)
+
+
+def _found(ruleset: Ruleset) -> Iterator[Refusal]:
+    document = ruleset.document
+    for number, node in enumerate(document.nodes):
+        if isinstance(node, Unparsed):
+            yield Refusal(document.lines[number], None, node.reason, Kind.LINE)
+        elif isinstance(node, TableLine) and node.name not in BUILTIN_CHAINS:
             known = ", ".join(BUILTIN_CHAINS)
-            yield Refusal(line, 1, f"no table {line.node.name}: there are {known}", Kind.LINE)
+            yield Refusal(document.lines[number], 1, f"no table {node.name}: there are {known}", Kind.LINE)
     for block in ruleset.blocks:
-        for line in block.lines:
-            if isinstance(line.node, ChainLine):
-                yield from _chain_line(block.table, line, line.node)
+        yield from chain_lines(block)
     for shape, rules in _by_shape(ruleset.commands).items():
         if is_skipped(shape, ruleset.family):
             continue
         yield from _about_shape(shape, rules)
-        yield from _about_commands(shape, rules)
+        yield from about_commands(shape, rules)
         yield from _about_places(ruleset, shape, rules)
         yield from _about_values(ruleset, shape, rules)
+    yield from out_of_order(ruleset)
 
 
 def span_of(document: Document[Node], line: Line[Node], item: int | None) -> Span:
@@ -106,13 +77,15 @@ def _about_shape(shape: Shape, rules: Sequence[Rule]) -> Iterator[Refusal]:
         yield from (Refusal(rule.line, problem.item, problem.reason, Kind.WORDS) for rule in rules)
     for conflict in conflicts(shape):
         yield from (Refusal(rule.line, conflict.item, conflict.reason, Kind.TOGETHER) for rule in rules)
-    for use in _uses(shape):
+    for use in uses(shape):
+        yield from _old_negation(use, rules)
         for number in range(len(use.operands)):
             if use.option.reads[number] is not text:
                 yield from _unreadable(use, number, rules)
 
 
-def _uses(shape: Shape) -> Iterator[Use]:
+def uses(shape: Shape) -> Iterator[Use]:
+    """All options of a shape: the command, parameters, the jump, those of matches and of the target."""
     if shape.command:
         yield shape.command
     yield from shape.parameters
@@ -126,70 +99,26 @@ def _unreadable(use: Use, number: int, rules: Sequence[Rule]) -> Iterator[Refusa
     operand = use.operands[number]
     reader, family, item = use.option.reads[number], rules[0].family, use.item + 1 + number
     texts = {operand} if isinstance(operand, str) else {rule.values[operand] for rule in rules}
-    wrong = {value: found for value in texts if (found := why_not(reader, value, family))}
+    odd = odd_ones(reader, texts, family)
+    wrong = {value: found for value in odd if (found := why_not(reader, value, family))}
     for rule in rules if wrong else ():
-        if reason := wrong.get(rule.text(operand)):
-            yield Refusal(rule.line, item, reason, Kind.VALUE, option=use.option.name)
+        if error := wrong.get(rule.text(operand)):
+            kind = Kind.LIMIT if isinstance(error, OutOfRangeError) else Kind.VALUE
+            yield Refusal(rule.line, item, str(error), kind, option=use.option.name)
 
 
-def why_not(reader: Reader, value: str, family: int) -> str:
-    """What was expected where a value does not read, empty where it does."""
-    if reader is networks and family == 4 and _USUAL_NETWORK.fullmatch(value):
-        return ""
-    try:
-        reader(value, family)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _about_commands(shape: Shape, rules: Sequence[Rule]) -> Iterator[Refusal]:
-    command = shape.command
-    if not command:
+def _old_negation(use: Use, rules: Sequence[Rule]) -> Iterator[Refusal]:
+    """`-s ! 10.0.0.0/8`, which old releases of iptables take, and `-s !10.0.0.0/8`, which none does."""
+    if not use.option.negatable or not use.operands or "!" not in rules[0].home.document.text:
         return
-    for problem in out_of_place(shape):
-        yield from (Refusal(rule.line, problem.item, problem.reason, Kind.WORDS) for rule in rules)
-    name, first = command.option.name, command.item + 1
-    if name in ("-N", "-E"):
-        number = len(command.operands) - 1
-        for rule in rules if number == len(command.option.reads) - 1 else ():
-            for reason in _new_name(rule.text(command.operands[number])):
-                yield Refusal(rule.line, first + number, reason, Kind.CHAIN)
-    elif name == "-P" and len(command.operands) > 1:
-        for rule in rules:
-            yield from _policy_command(rule, first, rule.text(command.operands[1]))
-
-
-def _new_name(name: str) -> Iterator[str]:
-    if name in TARGETS:
-        yield f"{name} is the name of a target"
-    if name.startswith(("-", "!")):
-        yield f"name of a chain begins with {name[0]}"
-
-
-def _policy_command(rule: Rule, first: int, policy: str) -> Iterator[Refusal]:
-    if not is_builtin(rule.table, rule.chain):
-        if rule.table in BUILTIN_CHAINS:
-            yield Refusal(rule.line, first, "only a built-in chain has a policy", Kind.CHAIN)
-    elif policy not in ("ACCEPT", "DROP"):
-        yield Refusal(rule.line, first + 1, "policy ACCEPT or DROP expected", Kind.CHAIN)
-    elif rule.table == "nat" and policy == "DROP":
-        yield Refusal(rule.line, first + 1, "the nat table is not for dropping packets", Kind.CHAIN)
-
-
-def _chain_line(table: str, line: Line[Node], node: ChainLine) -> Iterator[Refusal]:
-    if is_builtin(table, node.name):
-        if node.policy not in ("ACCEPT", "DROP", "-"):
-            yield Refusal(line, 1, "policy ACCEPT or DROP expected", Kind.CHAIN)
+    operand = use.operands[0]
+    texts = {operand} if isinstance(operand, str) else {rule.values[operand] for rule in rules}
+    if not any(value.startswith("!") for value in texts):
         return
-    if reason := why_not(chain, node.name, 4):
-        yield Refusal(line, 0, reason, Kind.CHAIN)
-    if node.name in _VERDICTS:
-        yield Refusal(line, 0, f"{node.name} is the name of a target", Kind.CHAIN)
-    if node.name.startswith(("-", "!")):
-        yield Refusal(line, 0, f"name of a chain begins with {node.name[0]}", Kind.CHAIN, NFT)
-    if node.policy != "-" and table in BUILTIN_CHAINS:
-        yield Refusal(line, 1, "a chain of one's own has no policy, - expected", Kind.CHAIN, LEGACY)
+    reason = f"! stands before {use.option.name}, not behind it"
+    for rule in rules:
+        if rule.text(operand).startswith("!"):
+            yield Refusal(rule.line, use.item + 1, reason, Kind.NEGATION, option=use.option.name)
 
 
 def _about_places(ruleset: Ruleset, shape: Shape, rules: Iterable[Rule]) -> Iterator[Refusal]:
@@ -215,5 +144,5 @@ def _about_values(ruleset: Ruleset, shape: Shape, rules: Iterable[Rule]) -> Iter
     for rule in rules:
         table = ruleset.tables.get(rule.table)
         for found in at_odds(rule, bool(table and rule.jump in table.chains)):
-            kind = Kind.PROTOCOL if found.protocol else Kind.TOGETHER
+            kind = Kind.PROTOCOL if found.protocol else Kind.LIMIT if found.limit else Kind.TOGETHER
             yield Refusal(rule.line, found.item, found.reason, kind, found.backends)

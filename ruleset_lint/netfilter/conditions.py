@@ -13,6 +13,7 @@ EXCLUSIVE: dict[str, tuple[tuple[str, ...], ...]] = {
     "CONNSECMARK": (("--save", "--restore"),),
     "HL": (("--hl-set", "--hl-dec", "--hl-inc"),),
     "MARK": (("--set-xmark", "--set-mark", "--and-mark", "--or-mark", "--xor-mark"),),
+    "NFLOG": (("--nflog-range", "--nflog-size"),),
     "NFQUEUE": (("--queue-num", "--queue-balance"),),
     "TCPMSS": (("--set-mss", "--clamp-mss-to-pmtu"),),
     "TOS": (("--set-tos", "--and-tos", "--or-tos", "--xor-tos"),),
@@ -36,6 +37,7 @@ ALSO: dict[str, dict[str, tuple[str, ...]]] = {
         "--limit-iface-in": ("--src-type", "--dst-type"),
         "--limit-iface-out": ("--src-type", "--dst-type"),
     },
+    "policy": {"--next": ("--strict",)},
     "statistic": {"--every": ("--packet",), "--packet": ("--every",)},
     "recent": {
         "--rttl": ("--rcheck", "--update"),
@@ -47,6 +49,7 @@ ALSO: dict[str, dict[str, tuple[str, ...]]] = {
 
 # all of them must be there
 REQUIRED: dict[str, tuple[str, ...]] = {
+    "HMARK": ("--hmark-tuple", "--hmark-rnd"),
     "IDLETIMER": ("--timeout", "--label"),
     "cluster": ("--cluster-total-nodes", "--cluster-hash-seed"),
     "connbytes": ("--connbytes", "--connbytes-dir", "--connbytes-mode"),

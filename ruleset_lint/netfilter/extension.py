@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from ruleset_lint.netfilter.values import Reader
 
@@ -42,8 +42,7 @@ class Verdict(Enum):
     ELSEWHERE = "elsewhere"  # decided outside the ruleset: NFQUEUE, SYNPROXY, TPROXY
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """An option: its long name, how each of its words reads, and what may stand with it."""
 
     name: str  # with dashes, as iptables-save prints it
@@ -55,8 +54,7 @@ class Option:
     families: frozenset[int] = BOTH
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(NamedTuple):
     """A match or a target of iptables-extensions."""
 
     name: str
@@ -70,7 +68,7 @@ class Extension:
     tracking: Tracking = Tracking.NEVER
     memory: Memory = Memory.NONE
     verdict: Verdict = Verdict.CONTINUE  # of a target
-    first_packet: bool = field(default=False)  # differs between the packets of one connection
+    first_packet: bool = False  # differs between the packets of one connection
 
     def option(self, name: str) -> Option | None:
         """The option that `name` (a full name or an alias) stands for."""

@@ -10,11 +10,10 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from ruleset_lint.netfilter.extension import IPV4, IPV6, Extension, Memory, Option, Tracking, flag, takes
-from ruleset_lint.netfilter.name_values import filled, label, owner, packet_type
+from ruleset_lint.netfilter.name_values import file_name, label, owner, packet_type, search_text, set_name
 from ruleset_lint.netfilter.option_values import (
     bytecode,
     chunk_types,
-    clock_time,
     conntrack_status,
     dccp_types,
     direction,
@@ -25,16 +24,18 @@ from ruleset_lint.netfilter.option_values import (
     hash_rate,
     hex_string,
     icmp_type,
+    ipsec_protocol,
     long_mask,
     mac_address,
     mask_or_length,
     mobility_type,
-    month_days,
+    prefix_length,
     probability,
     rate,
     tos,
-    week_days,
 )
+from ruleset_lint.netfilter.time_values import clock_time, date, month_days, week_days
+from ruleset_lint.netfilter.u32_values import u32_tests
 from ruleset_lint.netfilter.values import (
     Reader,
     address_types,
@@ -44,6 +45,7 @@ from ruleset_lint.netfilter.values import (
     integer,
     interface,
     masked,
+    network,
     networks,
     number_range,
     one_of,
@@ -57,8 +59,10 @@ from ruleset_lint.netfilter.values import (
 )
 
 _U8 = integer(0, 0xFF)
+_FROM_1 = integer(1, 0xFF)
 _U16 = integer(0, 0xFFFF)
 _U32 = integer(0, 0xFFFFFFFF)
+_COUNT = integer(1, 0xFFFFFFFF)
 _U64 = integer(0, 0xFFFFFFFFFFFFFFFF)
 _PORT_PROTOCOLS = frozenset({"tcp", "udp", "udplite", "sctp", "dccp"})
 _LOCAL_SENDER = frozenset({"OUTPUT", "POSTROUTING"})
@@ -121,9 +125,9 @@ _ENTRIES = (
     Extension(
         "cluster",
         (
-            takes("--cluster-total-nodes", _U32),
-            takes("--cluster-local-node", _U32, negatable=True),
-            takes("--cluster-local-nodemask", _U32, negatable=True),
+            takes("--cluster-total-nodes", integer(1, 32)),
+            takes("--cluster-local-node", integer(1, 32), negatable=True),
+            takes("--cluster-local-nodemask", _COUNT, negatable=True),
             takes("--cluster-hash-seed", _U32),
         ),
         requires=("--cluster-local-node", "--cluster-local-nodemask"),
@@ -174,10 +178,10 @@ _ENTRIES = (
         (
             takes("--ctstate", conntrack_states, negatable=True),
             takes("--ctproto", protocol, negatable=True),
-            takes("--ctorigsrc", networks, negatable=True),
-            takes("--ctorigdst", networks, negatable=True),
-            takes("--ctreplsrc", networks, negatable=True),
-            takes("--ctrepldst", networks, negatable=True),
+            takes("--ctorigsrc", network, negatable=True),
+            takes("--ctorigdst", network, negatable=True),
+            takes("--ctreplsrc", network, negatable=True),
+            takes("--ctrepldst", network, negatable=True),
             takes("--ctorigsrcport", port_span, negatable=True),
             takes("--ctorigdstport", port_span, negatable=True),
             takes("--ctreplsrcport", port_span, negatable=True),
@@ -209,7 +213,7 @@ _ENTRIES = (
         "dccp",
         _ports(
             takes("--dccp-types", dccp_types, negatable=True),
-            takes("--dccp-option", _U8, negatable=True),
+            takes("--dccp-option", _FROM_1, negatable=True),
             reader=port_span,
         ),
         protocols=frozenset({"dccp"}),
@@ -270,13 +274,13 @@ _ENTRIES = (
             takes("--hashlimit-above", hash_rate, negatable=True),
             takes("--hashlimit-burst", hash_burst),
             takes("--hashlimit-mode", hash_mode),
-            takes("--hashlimit-srcmask", integer(0, 128)),
-            takes("--hashlimit-dstmask", integer(0, 128)),
-            takes("--hashlimit-name", filled),
+            takes("--hashlimit-srcmask", prefix_length),
+            takes("--hashlimit-dstmask", prefix_length),
+            takes("--hashlimit-name", file_name),
             takes("--hashlimit-htable-size", _U32),
             takes("--hashlimit-htable-max", _U32),
-            takes("--hashlimit-htable-expire", _U32),
-            takes("--hashlimit-htable-gcinterval", _U32),
+            takes("--hashlimit-htable-expire", _COUNT),
+            takes("--hashlimit-htable-gcinterval", _COUNT),
             flag("--hashlimit-rate-match"),
             takes("--hashlimit-rate-interval", _U32),
         ),
@@ -318,7 +322,7 @@ _ENTRIES = (
     ),
     Extension(
         "icmp6",
-        (takes("--icmpv6-type", icmp_type, "--icmp6-type", negatable=True),),
+        (takes("--icmpv6-type", icmp_type, negatable=True),),
         requires=("--icmpv6-type",),
         families=IPV6,
         protocols=frozenset({"icmpv6", "ipv6-icmp", "icmp6"}),
@@ -401,7 +405,8 @@ _ENTRIES = (
     Extension("nfacct", (takes("--nfacct-name", text),), requires=("--nfacct-name",), module="xt_nfacct"),
     Extension(
         "osf",
-        (takes("--genre", text, negatable=True), takes("--ttl", _U8), takes("--log", _U8)),
+        families=IPV4,
+        options=(takes("--genre", text, negatable=True), takes("--ttl", _U8), takes("--log", _U8)),
         protocols=frozenset({"tcp"}),
         requires=("--genre",),
         module="xt_osf",
@@ -452,7 +457,7 @@ _ENTRIES = (
             flag("--strict"),
             takes("--reqid", _U32, negatable=True, repeatable=True),
             takes("--spi", _U32, negatable=True, repeatable=True),
-            takes("--proto", protocol, negatable=True, repeatable=True),
+            takes("--proto", ipsec_protocol, negatable=True, repeatable=True),
             takes("--mode", one_of("transport", "tunnel"), negatable=True, repeatable=True),
             takes("--tunnel-src", networks, negatable=True, repeatable=True),
             takes("--tunnel-dst", networks, negatable=True, repeatable=True),
@@ -498,7 +503,7 @@ _ENTRIES = (
             flag("--reap"),
             takes("--hitcount", integer(0, 0xFFFF)),
             flag("--rttl"),
-            takes("--name", filled),
+            takes("--name", file_name),
             flag("--rsource"),
             flag("--rdest"),
             takes("--mask", mask_or_length),
@@ -508,7 +513,9 @@ _ENTRIES = (
         memory=Memory.REMEMBERS,
         first_packet=True,
     ),
-    Extension("realm", (takes("--realm", text, negatable=True),), requires=("--realm",), module="xt_realm"),
+    Extension(
+        "realm", (takes("--realm", text, negatable=True),), families=IPV4, requires=("--realm",), module="xt_realm"
+    ),
     Extension(
         "rpfilter",
         (flag("--loose"), flag("--validmark"), flag("--accept-local"), flag("--invert")),
@@ -540,7 +547,7 @@ _ENTRIES = (
     Extension(
         "set",
         (
-            Option("--match-set", (text, _SET_DIRECTIONS), negatable=True, repeatable=True),
+            Option("--match-set", (set_name, _SET_DIRECTIONS), negatable=True, repeatable=True),
             flag("--return-nomatch", negatable=True),
             flag("--update-counters", negatable=True),
             flag("--update-subcounters", negatable=True),
@@ -603,7 +610,7 @@ _ENTRIES = (
             takes("--from", _U16),
             takes("--to", _U16),
             takes("--algo", one_of("bm", "kmp")),
-            takes("--string", filled, negatable=True),
+            takes("--string", search_text, negatable=True),
             takes("--hex-string", hex_string, negatable=True),
             flag("--icase"),
         ),
@@ -616,7 +623,7 @@ _ENTRIES = (
         _ports(
             Option("--tcp-flags", (flag_list, flag_list), negatable=True),
             flag("--syn", negatable=True),
-            takes("--tcp-option", _U8, negatable=True),
+            takes("--tcp-option", _FROM_1, negatable=True),
         ),
         protocols=frozenset({"tcp"}),
         module="xt_tcpudp",
@@ -632,8 +639,8 @@ _ENTRIES = (
     Extension(
         "time",
         (
-            takes("--datestart", text),
-            takes("--datestop", text),
+            takes("--datestart", date),
+            takes("--datestop", date),
             takes("--timestart", clock_time),
             takes("--timestop", clock_time),
             takes("--monthdays", month_days, negatable=True),
@@ -655,7 +662,9 @@ _ENTRIES = (
         module="xt_hl",
         first_packet=True,
     ),
-    Extension("u32", (takes("--u32", text, negatable=True),), requires=("--u32",), module="xt_u32", first_packet=True),
+    Extension(
+        "u32", (takes("--u32", u32_tests, negatable=True),), requires=("--u32",), module="xt_u32", first_packet=True
+    ),
     Extension("udp", _ports(reader=port_span), protocols=frozenset({"udp"}), module="xt_tcpudp"),
 )
 

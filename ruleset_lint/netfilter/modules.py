@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ruleset_lint.netfilter.releases import Profile
 from ruleset_lint.netfilter.services import Service
@@ -12,8 +11,7 @@ Generation = Literal[0, 1, 2, 3, 4]
 """Kernels of EL5, EL6, EL7, EL8 and later ones, as columns of the tables below."""
 
 
-@dataclass(frozen=True, slots=True)
-class Helper:
+class Helper(NamedTuple):
     """A connection tracking helper: the name `CT --helper` takes, and the control ports it listens on by default.
 
     Source: include/linux/netfilter/nf_conntrack_*.h and the helpers' own port arrays, Linux 6.12.

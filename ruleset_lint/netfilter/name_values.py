@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 
 from ruleset_lint.netfilter.option_names import LOG_LEVELS
-from ruleset_lint.netfilter.values import is_byte, number, number_up_to
+from ruleset_lint.netfilter.values import OutOfRangeError, is_byte, number, number_up_to
 
 LONGEST_CHAIN = 28  # bytes
+LONGEST_SET = 31  # bytes
+LONGEST_STRING = 128  # bytes
 
 
 def chain(value: str, family: int) -> str:
     """Name of a chain, at most 28 bytes."""
     if len(value.encode("utf-8", "surrogateescape")) > LONGEST_CHAIN:
-        raise ValueError(f"name of a chain of at most {LONGEST_CHAIN} bytes expected")
+        raise OutOfRangeError(f"name of a chain of at most {LONGEST_CHAIN} bytes expected")
     return value
 
 
@@ -31,6 +33,27 @@ def filled(value: str, family: int) -> str:
     """Any text but none."""
     if not value:
         raise ValueError("at least one character expected")
+    return value
+
+
+def file_name(value: str, family: int) -> str:
+    """Name of a list that becomes a file in /proc (xt_check_proc_name)."""
+    if filled(value, family) in (".", "..") or "/" in value:
+        raise ValueError("name of a list without / expected")
+    return value
+
+
+def set_name(value: str, family: int) -> str:
+    """Name of an ipset, at most 31 bytes."""
+    if len(value.encode("utf-8", "surrogateescape")) > LONGEST_SET:
+        raise OutOfRangeError(f"name of a set of at most {LONGEST_SET} bytes expected")
+    return value
+
+
+def search_text(value: str, family: int) -> str:
+    """Text that the string match looks for, at most 128 bytes."""
+    if len(filled(value, family).encode("utf-8", "surrogateescape")) > LONGEST_STRING:
+        raise OutOfRangeError(f"text of at most {LONGEST_STRING} bytes expected")
     return value
 
 
@@ -59,7 +82,7 @@ def prefix(value: str, family: int) -> str:
 def label(value: str, family: int) -> str:
     """A connection label by number or name."""
     if re.fullmatch("[0-9]+", value) and number_up_to(value, 127) < 0:
-        raise ValueError("label up to 127 or the name of one expected")
+        raise OutOfRangeError("label up to 127 or the name of one expected")
     return value
 
 

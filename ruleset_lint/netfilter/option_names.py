@@ -38,10 +38,17 @@ DSCP_CLASSES = frozenset({
 })  # fmt: skip
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 SCTP_CHUNKS = frozenset({
-    "ABORT", "ALL", "ASCONF", "ASCONF_ACK", "COOKIE_ACK", "COOKIE_ECHO", "DATA", "ECN_CWR", "ECN_ECNE", "ERROR",
-    "FORWARD_TSN", "HEARTBEAT", "HEARTBEAT_ACK", "INIT", "INIT_ACK", "I_DATA", "I_FORWARD_TSN", "NONE", "PAD",
-    "RE_CONFIG", "SACK", "SHUTDOWN", "SHUTDOWN_ACK", "SHUTDOWN_COMPLETE",
+    "ABORT", "ASCONF", "ASCONF_ACK", "COOKIE_ACK", "COOKIE_ECHO", "DATA", "ECN_CWR", "ECN_ECNE", "ERROR",
+    "FORWARD_TSN", "HEARTBEAT", "HEARTBEAT_ACK", "INIT", "INIT_ACK", "I_DATA", "I_FORWARD_TSN", "PAD", "RE_CONFIG",
+    "SACK", "SHUTDOWN", "SHUTDOWN_ACK", "SHUTDOWN_COMPLETE",
 })  # fmt: skip
+SCTP_FLAGS = {"DATA": "IUBE", "I_DATA": "IUBE", "ABORT": "T", "SHUTDOWN_COMPLETE": "T"}
+# helpers of the kernel, the protocols they are for, and the families (nf_conntrack_*.c)
+HELPERS = {
+    "amanda": (("udp",), (4, 6)), "ftp": (("tcp",), (4, 6)), "irc": (("tcp",), (4,)), "netbios-ns": (("udp",), (4,)),
+    "pptp": (("tcp",), (4,)), "Q.931": (("tcp",), (4, 6)), "RAS": (("udp",), (4, 6)), "sane": (("tcp",), (4, 6)),
+    "sip": (("tcp", "udp"), (4, 6)), "snmp": (("udp",), (4,)), "tftp": (("udp",), (4, 6)),
+}  # fmt: skip
 DCCP_TYPES = frozenset({
     "ACK", "CLOSE", "CLOSEREQ", "DATA", "DATAACK", "INVALID", "REQUEST", "RESET", "RESPONSE", "SYNC", "SYNCACK",
 })  # fmt: skip

@@ -9,7 +9,6 @@ import re
 
 from ruleset_lint.netfilter.nat_values import check_address
 from ruleset_lint.netfilter.option_names import (
-    DAYS,
     DCCP_TYPES,
     DSCP_CLASSES,
     EVENTS,
@@ -20,12 +19,13 @@ from ruleset_lint.netfilter.option_names import (
     REJECT,
     REJECT6,
     SCTP_CHUNKS,
+    SCTP_FLAGS,
     STATUS,
     TCP_OPTIONS,
     TOS,
     UNITS,
 )
-from ruleset_lint.netfilter.values import is_byte, number_up_to
+from ruleset_lint.netfilter.values import PROTOCOLS, OutOfRangeError, is_byte, number_up_to, protocol
 
 
 def icmp_type(value: str, family: int) -> str:
@@ -82,16 +82,27 @@ def hash_rate(value: str, family: int) -> str:
     return _rate(value, 1000000)
 
 
+def interval(value: str) -> int:
+    """The time between two packets of a rate of limit, in 1/10000 s, as libxt_limit.c rounds it. Raises ValueError."""
+    packets, seconds = _packets_and_seconds(value)
+    return 10000 * seconds // packets
+
+
 def _rate(value: str, most: int) -> str:
+    packets, seconds = _packets_and_seconds(value)
+    if packets > most * seconds:
+        raise OutOfRangeError(f"rate of at most {most}/second expected")
+    return value
+
+
+def _packets_and_seconds(value: str) -> tuple[int, int]:
     # atoi: what follows the digits is passed over
     match = re.fullmatch(r"\s*\+?([0-9]{1,18})[^/]*(?:/(.*))?", value, re.DOTALL)
     unit = match[2] if match else None
     seconds = 1 if unit is None else next((UNITS[name] for name in UNITS if unit and name.startswith(unit.lower())), 0)
     if not match or not int(match[1]) or not seconds:
         raise ValueError("rate expected: 5/second, 5/minute, 5/hour or 5/day")
-    if int(match[1]) > most * seconds:
-        raise ValueError(f"rate of at most {most}/second expected")
-    return value
+    return int(match[1]), seconds
 
 
 def hash_burst(value: str, family: int) -> str:
@@ -163,18 +174,23 @@ def direction(value: str, family: int) -> str:
 
 def long_mask(value: str, family: int) -> str:
     """A mask as address, or a prefix length; one that is too long for the family is taken as full."""
-    if number_up_to(value, 0xFFFFFFFF) < 0:
+    found = number_up_to(value, 0xFFFFFFFF)
+    if found < 0:
         check_address(value, family)
+    elif family == 6 and found > 128:
+        raise OutOfRangeError("prefix length up to 128 or a mask expected")
     return value
 
 
 def bytecode(value: str, family: int) -> str:
     """`4,48 0 0 9,21 0 1 6,…` of bpf: how many instructions, and each with its four numbers."""
     count, *instructions = value.split(",")
-    if number_up_to(count, 0xFFFF) < 0 or any(
+    if number_up_to(count, 0xFFFF) < 1 or any(
         not re.fullmatch(r"( *[0-9]{1,10}){4} *|", part) for part in instructions
     ):
         raise ValueError("number of instructions and instructions of four numbers expected")
+    if number_up_to(count, 0xFFFF) != sum(1 for part in instructions if part.strip()):
+        raise ValueError("as many instructions as the first number says expected")
     return value
 
 
@@ -192,33 +208,16 @@ def zone(value: str, family: int) -> str:
     return value
 
 
-def week_days(value: str, family: int) -> str:
-    """`Mon,Tue` or 1 to 7."""
-    for part in value.removesuffix(",").split(","):
-        named = len(part) > 1 and any(day.startswith(part.lower()) for day in DAYS)
-        if not named and not number_up_to(part, 7) >= 1:
-            raise ValueError("list of days expected: Mon, Tue, … or 1 to 7")
-    return value
-
-
-def month_days(value: str, family: int) -> str:
-    """Days of the month: `1,15`."""
-    if not all(number_up_to(part, 31) >= 1 for part in value.removesuffix(",").split(",")):
-        raise ValueError("list of days from 1 to 31 expected")
-    return value
-
-
-def clock_time(value: str, family: int) -> str:
-    """A time of day: `9:00`, `17:30:15`."""
-    if not re.fullmatch(r"0*([01]?[0-9]|2[0-3]):0*[0-5]?[0-9](:0*[0-5]?[0-9])?", value):
-        raise ValueError("time expected: hh:mm or hh:mm:ss")
-    return value
-
-
 def chunk_types(value: str, family: int) -> str:
-    """Chunk types of SCTP, each with flags or without."""
-    if any(part.partition(":")[0].upper() not in SCTP_CHUNKS for part in value.split(",")):
+    """Chunk types of SCTP, with flags: `DATA:Be,INIT`; or ALL, or NONE."""
+    if value.upper() in ("ALL", "NONE"):
+        return value
+    parts = [part.partition(":") for part in value.upper().split(",") if part]
+    if not parts or any(name not in SCTP_CHUNKS for name, _, _ in parts):
         raise ValueError("list of SCTP chunk types expected")
+    for name, _, flags in parts:
+        if not set(flags) <= set(SCTP_FLAGS.get(name, "")):
+            raise ValueError(f"flags of {name} expected: {SCTP_FLAGS.get(name) or 'it has none'}")
     return value
 
 
@@ -273,4 +272,27 @@ def mask_or_length(value: str, family: int) -> str:
     """A mask as address, or a prefix length."""
     if not number_up_to(value, 32 if family == 4 else 128) >= 0:
         check_address(value, family)
+    return value
+
+
+def prefix_length(value: str, family: int) -> int:
+    """A prefix length of the family."""
+    found, most = number_up_to(value, 0xFFFFFFFF), 32 if family == 4 else 128
+    if not 0 <= found <= most:
+        raise OutOfRangeError(f"prefix length up to {most} expected")
+    return found
+
+
+def ipsec_protocol(value: str, family: int) -> int:
+    """A protocol of IPsec."""
+    found = protocol(value, family)
+    if found not in (PROTOCOLS["ah"], PROTOCOLS["esp"], PROTOCOLS["ipcomp"]):
+        raise ValueError("ah, esp or ipcomp expected")
+    return found
+
+
+def hash_tuple(value: str, family: int) -> str:
+    """What HMARK hashes: `src,dst,sport`."""
+    if not set(value.split(",")) <= {"src", "dst", "sport", "dport", "spi", "ct"}:
+        raise ValueError("list of src, dst, sport, dport, spi, ct expected")
     return value

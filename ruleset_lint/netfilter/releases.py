@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Backend = Literal["legacy", "nft"]
 Names = Literal["ip_conntrack", "split", "merged"]
@@ -11,8 +10,7 @@ Hooks = Literal["when-loaded", "on-demand"]
 HelperAssignment = Literal["always", "sysctl-on", "sysctl-off", "removed"]
 
 
-@dataclass(frozen=True, slots=True)
-class TableDefaults:
+class TableDefaults(NamedTuple):
     """What a 64-bit kernel makes of the conntrack table when `hashsize` is not given (nf_conntrack_core.c, its init).
 
     `floor`, `above_1g` and `above_4g` count buckets, `factor` is entries a bucket. `whole_pages`: buckets are rounded
@@ -27,8 +25,7 @@ class TableDefaults:
     maximum_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(NamedTuple):
     """Where a release keeps things, relative to the root of the machine, without a leading slash.
 
     `sysctl_file` is where a conntrack setting is written; `sysctl_directories` and `modprobe_directories` are what is
@@ -51,8 +48,7 @@ class Paths:
     needs_conf_suffix: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """One release: its versions, the ways of its conntrack, and its paths.
 
     `insert_limit` is the least chain length at which the kernel may refuse an entry (MIN_CHAINLEN of
@@ -103,15 +99,13 @@ _EL5_PATHS = Paths(
     needs_conf_suffix=False,
 )
 # sysctl.d is scanned since iptables-1.4.7-17.el6 (RPM changelog); sysctl.conf is scanned by all
-_EL6_PATHS = replace(
-    _EL5_PATHS,
+_EL6_PATHS = _EL5_PATHS._replace(
     sysctl_directories=("etc/sysctl.d",),
     modprobe_file="etc/modprobe.d/nf_conntrack.conf",
     load_list_files=("etc/sysctl.conf", "etc/sysctl.d/*.conf"),
 )
 # iptables-1.4.21-21.el7 turned from sysctl.conf to sysctl.d, where a stock symlink still leads to sysctl.conf
-_EL7_PATHS = replace(
-    _EL6_PATHS,
+_EL7_PATHS = _EL6_PATHS._replace(
     sysctl_file="etc/sysctl.d/90-conntrack.conf",
     sysctl_directories=_SYSTEMD_SYSCTL,
     modprobe_directories=_KMOD,
@@ -120,10 +114,9 @@ _EL7_PATHS = replace(
     load_list_files=("etc/sysctl.conf", "etc/sysctl.d/*"),
     needs_conf_suffix=True,
 )
-_EL77_PATHS = replace(_EL7_PATHS, load_list_files=("etc/sysctl.d/*",), load_list_always=("etc/sysctl.d/*",))
-_EL8_PATHS = replace(_EL7_PATHS, load_list_files=("etc/sysctl.d/*.conf",), load_list_always=("etc/sysctl.d/*.conf",))
-_DEBIAN_PATHS = replace(
-    _EL7_PATHS,
+_EL77_PATHS = _EL7_PATHS._replace(load_list_files=("etc/sysctl.d/*",), load_list_always=("etc/sysctl.d/*",))
+_EL8_PATHS = _EL7_PATHS._replace(load_list_files=("etc/sysctl.d/*.conf",), load_list_always=("etc/sysctl.d/*.conf",))
+_DEBIAN_PATHS = _EL7_PATHS._replace(
     rules=("etc/iptables/rules.v4", "etc/iptables/rules.v6"),
     service_config=None,
     modules_file="etc/modules",
@@ -157,8 +150,7 @@ _EL5 = Profile(
     table=TableDefaults(floor=16, above_1g=8192, above_4g=8192, factor=8, whole_pages=False),
     paths=_EL5_PATHS,
 )
-_EL6 = replace(
-    _EL5,
+_EL6 = _EL5._replace(
     name="el6",
     title="EL6",
     kernel=(2, 6, 32),
@@ -170,8 +162,7 @@ _EL6 = replace(
     table=TableDefaults(floor=32, above_1g=16384, above_4g=16384, factor=4, maximum_first=True),
     paths=_EL6_PATHS,
 )
-_EL7 = replace(
-    _EL6,
+_EL7 = _EL6._replace(
     name="el7",
     title="EL7 to 7.6",
     kernel=(3, 10, 0),
@@ -184,11 +175,10 @@ _EL7 = replace(
     paths=_EL7_PATHS,
 )
 # iptables-1.4.21-29.el7 stopped unloading modules (RPM changelog, 2019-03)
-_EL77 = replace(
-    _EL7, name="el7.7", title="EL7 from 7.7", unloads_modules_on_stop=False, restore_wait=True, paths=_EL77_PATHS
+_EL77 = _EL7._replace(
+    name="el7.7", title="EL7 from 7.7", unloads_modules_on_stop=False, restore_wait=True, paths=_EL77_PATHS
 )
-_EL8 = replace(
-    _EL77,
+_EL8 = _EL77._replace(
     name="el8",
     title="EL8",
     kernel=(4, 18, 0),
@@ -202,8 +192,7 @@ _EL8 = replace(
     table=TableDefaults(floor=32, above_1g=16384, above_4g=65536, factor=4),
     paths=_EL8_PATHS,
 )
-_EL9 = replace(
-    _EL8,
+_EL9 = _EL8._replace(
     name="el9",
     title="EL9",
     kernel=(5, 14, 0),
@@ -212,8 +201,7 @@ _EL9 = replace(
     entry_bytes=256,
     table=TableDefaults(floor=1024, above_1g=65536, above_4g=262144, factor=1),
 )
-_DEBIAN12 = replace(
-    _EL9,
+_DEBIAN12 = _EL9._replace(
     name="debian12",
     title="Debian 12",
     family="debian",
@@ -225,13 +213,12 @@ _DEBIAN12 = replace(
     insert_limit=50,
     paths=_DEBIAN_PATHS,
 )
-_UBUNTU2404 = replace(
-    _DEBIAN12,
+_UBUNTU2404 = _DEBIAN12._replace(
     name="ubuntu24.04",
     title="Ubuntu 24.04",
     kernel=(6, 8, 0),
     iptables=("1.8.10",),
-    paths=replace(_DEBIAN_PATHS, systemd_sysctl="/usr/lib/systemd/systemd-sysctl"),
+    paths=_DEBIAN_PATHS._replace(systemd_sysctl="/usr/lib/systemd/systemd-sysctl"),
 )
 
 PROFILES: tuple[Profile, ...] = (_EL5, _EL6, _EL7, _EL77, _EL8, _EL9, _DEBIAN12, _UBUNTU2404)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ruleset_lint.netfilter.releases import Profile
 
@@ -13,8 +12,7 @@ Kind = Literal["yes-no", "modules", "patterns", "seconds", "microseconds"]
 Use = Literal["read", "some-packages", "ignored"]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigVariable:
+class ConfigVariable(NamedTuple):
     """A variable of the firewall service, by its name without the IPTABLES_ or IP6TABLES_ in front.
 
     `default` is what the script takes when it is not set. `since` names the RPM of each release that began to read it

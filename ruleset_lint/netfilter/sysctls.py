@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from ruleset_lint.netfilter.modules import generation, registered_by
@@ -18,8 +17,7 @@ _INT_MAX = 2**31 - 1
 _VARIES: Literal["varies"] = "varies"
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """A variable of connection tracking, by the name its keys end in ("tcp_timeout_established").
 
     `defaults` are those of the kernels of EL5, EL6, EL7, EL8 and later ones.

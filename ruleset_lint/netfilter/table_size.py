@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ruleset_lint.netfilter.releases import Profile
 
@@ -14,8 +13,7 @@ _PAGE = 4096
 _GIVEN_FACTOR = 8  # entries a bucket where hashsize is given, on every kernel (nf_conntrack_core.c)
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(NamedTuple):
     """A conntrack table: its buckets, and how many entries it takes before new connections are dropped.
 
     `table_bytes` is what the buckets take at once, `entries_bytes` what the entries take when the table is full.

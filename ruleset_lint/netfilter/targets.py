@@ -9,13 +9,14 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from ruleset_lint.netfilter.extension import IPV4, IPV6, Extension, Option, Tracking, Verdict, flag, takes
-from ruleset_lint.netfilter.name_values import log_level, prefix
+from ruleset_lint.netfilter.name_values import log_level, prefix, set_name
 from ruleset_lint.netfilter.nat_values import nat_address, nat_ports
 from ruleset_lint.netfilter.option_values import (
     address,
     class_id,
     dscp_class,
     events,
+    hash_tuple,
     queue_range,
     reject_type,
     tcp_options,
@@ -26,6 +27,7 @@ from ruleset_lint.netfilter.values import integer, masked, networks, one_of, tex
 
 _U8 = integer(0, 0xFF)
 _STEP = integer(1, 0xFF)
+_SHIFT = integer(0, 32)
 _U16 = integer(0, 0xFFFF)
 _U32 = integer(0, 0xFFFFFFFF)
 _RAW = frozenset({"raw"})
@@ -83,8 +85,8 @@ _ENTRIES = (
             takes("--nfmask", _U32),
             takes("--ctmask", _U32),
             takes("--mask", _U32),
-            takes("--left-shift-mark", _U32),
-            takes("--right-shift-mark", _U32),
+            takes("--left-shift-mark", _SHIFT),
+            takes("--right-shift-mark", _SHIFT),
         ),
         requires=(
             "--set-xmark",
@@ -113,7 +115,7 @@ _ENTRIES = (
             takes("--helper", text),
             takes("--timeout", text),
             takes("--ctevents", events),
-            takes("--expevents", text),
+            takes("--expevents", one_of("new")),
             takes("--zone", zone),
             takes("--zone-orig", zone),
             takes("--zone-reply", zone),
@@ -171,8 +173,8 @@ _ENTRIES = (
     Extension(
         "HMARK",
         (
-            takes("--hmark-tuple", text),
-            takes("--hmark-mod", _U32),
+            takes("--hmark-tuple", hash_tuple),
+            takes("--hmark-mod", integer(1, 0xFFFFFFFF)),
             takes("--hmark-offset", _U32),
             takes("--hmark-src-prefix", integer(0, 128)),
             takes("--hmark-dst-prefix", integer(0, 128)),
@@ -242,7 +244,7 @@ _ENTRIES = (
         "NFLOG",
         (
             takes("--nflog-group", _U16),
-            takes("--nflog-prefix", text),
+            takes("--nflog-prefix", prefix),
             takes("--nflog-range", _U32),
             takes("--nflog-size", _U32),
             takes("--nflog-threshold", _U16),
@@ -293,9 +295,9 @@ _ENTRIES = (
     Extension(
         "SET",
         (
-            Option("--add-set", (text, text)),
-            Option("--del-set", (text, text)),
-            Option("--map-set", (text, text)),
+            Option("--add-set", (set_name, text)),
+            Option("--del-set", (set_name, text)),
+            Option("--map-set", (set_name, text)),
             takes("--timeout", _U32),
             flag("--exist"),
             flag("--map-mark"),
@@ -325,7 +327,7 @@ _ENTRIES = (
     ),
     Extension(
         "SYNPROXY",
-        (takes("--mss", _U16), takes("--wscale", _U8), flag("--sack-perm"), flag("--timestamp"), flag("--ecn")),
+        (takes("--mss", _U32), takes("--wscale", _U8), flag("--sack-perm"), flag("--timestamp"), flag("--ecn")),
         protocols=frozenset({"tcp"}),
         hooks=frozenset({"INPUT", "FORWARD"}),
         module="ipt_SYNPROXY",
@@ -376,7 +378,7 @@ _ENTRIES = (
     Extension(
         "ULOG",
         (
-            takes("--ulog-nlgroup", _U32),
+            takes("--ulog-nlgroup", integer(1, 32)),
             takes("--ulog-prefix", text),
             takes("--ulog-cprange", _U32),
             takes("--ulog-qthreshold", _U32),

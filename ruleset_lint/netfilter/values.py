@@ -5,13 +5,46 @@ A reader takes the text and the address family (4 or 6) and raises ValueError sa
 
 from __future__ import annotations
 
-import ipaddress
-import re
-import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ruleset_lint.netfilter.network_values import Network, addresses, network, networks
+from ruleset_lint.netfilter.number_values import is_byte, number, number_up_to
 from ruleset_lint.netfilter.services import port_of
+
+__all__ = [
+    "ADDRESS_TYPES",
+    "PROTOCOLS",
+    "STATES",
+    "TCP_FLAGS",
+    "Flags",
+    "Masked",
+    "Network",
+    "OutOfRangeError",
+    "Ports",
+    "Reader",
+    "address_types",
+    "addresses",
+    "conntrack_states",
+    "flag_list",
+    "integer",
+    "interface",
+    "is_byte",
+    "masked",
+    "network",
+    "networks",
+    "number",
+    "number_range",
+    "number_up_to",
+    "one_of",
+    "port",
+    "port_list",
+    "port_range",
+    "port_span",
+    "protocol",
+    "states",
+    "text",
+]  # fmt: skip
 
 Reader = Callable[[str, int], object]
 Ports = tuple[tuple[int, int], ...]
@@ -29,7 +62,6 @@ PROTOCOLS = {
 }  # fmt: skip
 STATES = ("INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED")
 TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*\+?(0[xX][0-9a-fA-F]{1,32}|0[0-7]{0,32}|[1-9][0-9]{0,32})")
 ADDRESS_TYPES = (
     "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW",
     "NAT", "XRESOLVE",
@@ -43,19 +75,15 @@ class Flags(NamedTuple):
     set: frozenset[str]
 
 
-class Network(NamedTuple):
-    """Addresses that agree with `address` in the bits of `mask`, or a host name that is resolved when loaded."""
-
-    address: int
-    mask: int
-    name: str = ""
-
-
 class Masked(NamedTuple):
     """`value/mask` of mark, connmark and their like."""
 
     value: int
     mask: int
+
+
+class OutOfRangeError(ValueError):
+    """A value that has the right form, and is too long, too large or too small."""
 
 
 def text(value: str, family: int) -> str:
@@ -69,7 +97,8 @@ def integer(least: int, most: int) -> Callable[[str, int], int]:
     def read(value: str, family: int) -> int:
         found = number(value)
         if found is None or not least <= found <= most:
-            raise ValueError(f"number from {least} to {most} expected")
+            error = ValueError if found is None else OutOfRangeError
+            raise error(f"number from {least} to {most} expected")
         return found
 
     return read
@@ -101,7 +130,8 @@ def port(value: str, family: int) -> int:
     if found is None and not value.isdigit():
         found = port_of(value)
     if found is None or found > 65535:
-        raise ValueError("port expected: a number up to 65535 or the name of a service")
+        error = ValueError if found is None else OutOfRangeError
+        raise error("port expected: a number up to 65535 or the name of a service")
     return found
 
 
@@ -119,7 +149,7 @@ def port_list(value: str, family: int) -> Ports:
     """`22,80:90,443` of multiport: up to 15 ports, of which a range counts as two."""
     parts = value.split(",")
     if sum(2 if ":" in part else 1 for part in parts) > 15:
-        raise ValueError("at most 15 ports expected, a range counting as two")
+        raise OutOfRangeError("at most 15 ports expected, a range counting as two")
     found = tuple((port(low, family), port(high, family)) for low, high in map(_range, parts))
     if any(first > last for first, last in found):
         raise ValueError("ranges whose first port is the lower one expected")
@@ -129,11 +159,6 @@ def port_list(value: str, family: int) -> Ports:
 def _range(part: str) -> tuple[str, str]:
     low, colon, high = part.partition(":")
     return low, (high if colon else low)
-
-
-def networks(value: str, family: int) -> tuple[Network, ...]:
-    """`10.0.0.0/8,192.0.2.1`: each address with a prefix length or a mask."""
-    return tuple(_network(part, family) for part in value.split(","))
 
 
 def number_range(most: int, *, ordered: bool = False) -> Callable[[str, int], tuple[int, int]]:
@@ -157,12 +182,6 @@ def port_span(value: str, family: int) -> Ports:
     low, colon, high = value.partition(":")
     first = port(low, family) if low or not colon else 0
     return ((first, (port(high, family) if high else 65535) if colon else first),)
-
-
-def addresses(value: str, family: int) -> tuple[int, int]:
-    """`10.0.0.1-10.0.0.9`: first and last address of iprange."""
-    low, dash, high = value.partition("-")
-    return _address(low, family), _address(high if dash else low, family)
 
 
 def states(value: str, family: int) -> frozenset[str]:
@@ -190,7 +209,8 @@ def address_types(value: str, family: int) -> frozenset[str]:
 def interface(value: str, family: int) -> str:
     """Name of an interface, at most 15 bytes; a `+` at its end stands for any ending."""
     if not value or len(value.encode("utf-8", "surrogateescape")) > 15:
-        raise ValueError("interface name of 1 to 15 bytes expected")
+        error = OutOfRangeError if value else ValueError
+        raise error("interface name of 1 to 15 bytes expected")
     return value
 
 
@@ -219,70 +239,3 @@ def _begun(value: str, known: tuple[str, ...], what: str) -> frozenset[str]:
     if None in found:
         raise ValueError(f"{what} expected, one of {', '.join(known)}")
     return frozenset(name for name in found if name)
-
-
-def number(value: str) -> int | None:
-    """A number as strtoul reads it: decimal, 0x hexadecimal, 0 octal, after blanks and a plus; None if it is none."""
-    if value.isascii() and value.isdigit() and (value[0] != "0" or value == "0"):
-        return int(value) if len(value) <= 20 else None
-    match = _NUMBER.fullmatch(value[:64])
-    if not match or len(value) > 64:
-        return None
-    digits = match[1]
-    return int(digits, 16 if digits[1:2] in ("x", "X") else 8 if digits[0] == "0" else 10)
-
-
-def _network(value: str, family: int) -> Network:
-    host, slash, mask = value.partition("/")
-    bits = 32 if family == 4 else 128
-    mask_bits = _mask(mask, family, bits) if slash else (1 << bits) - 1
-    try:
-        return Network(_address(host, family) & mask_bits, mask_bits)
-    except ValueError:
-        if re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?", host) and not re.search(
-            r"(^|\.)[0-9]+\.?$", host
-        ):
-            return Network(0, mask_bits, host)
-        raise
-
-
-def _mask(mask: str, family: int, bits: int) -> int:
-    length = number(mask)
-    if length is not None and length <= bits:
-        return (1 << bits) - (1 << (bits - length))
-    try:
-        return _address(mask, family) if length is None and mask else _no_mask(bits)
-    except ValueError:
-        return _no_mask(bits)
-
-
-def _no_mask(bits: int) -> int:
-    raise ValueError(f"prefix length up to {bits} or a mask expected")
-
-
-def _address(value: str, family: int) -> int:
-    """An address as inet_aton (four parts, some left out, octal or hexadecimal) or inet_pton reads it."""
-    try:
-        if family == 6:
-            return int.from_bytes(socket.inet_pton(socket.AF_INET6, value))
-        return int(ipaddress.IPv4Address(socket.inet_aton(_without_blanks(value))))
-    except (OSError, UnicodeEncodeError, ValueError):
-        raise ValueError(f"IPv{family} address expected") from None
-
-
-def _without_blanks(value: str) -> str:
-    # inet_aton passes over what follows a blank
-    if not re.fullmatch(r"[0-9a-fA-FxX.]+", value):
-        raise ValueError
-    return value
-
-
-def is_byte(text: str) -> bool:
-    """Whether a text is a number up to 255."""
-    return number_up_to(text, 255) >= 0
-
-
-def number_up_to(text: str, most: int) -> int:
-    """The number as strtoul reads it, -1 if it is none or too large."""
-    found = number(text)
-    return -1 if found is None or found > most else found

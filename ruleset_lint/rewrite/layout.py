@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ruleset_lint.model.blocks import Block
 from ruleset_lint.model.rule import Rule
-from ruleset_lint.model.ruleset import Block, Ruleset
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.rewrite.printing import is_own_chain, is_own_rule
 from ruleset_lint.syntax.document import Document
-from ruleset_lint.syntax.iptables_save import ChainLine, Node, RuleLine, words
+from ruleset_lint.syntax.iptables_save import words
+from ruleset_lint.syntax.nodes import ChainLine, Node, RuleLine
 from ruleset_lint.text import Edit, Span
 
 _NEW_RAW = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"

@@ -15,11 +15,10 @@ from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 
-from ruleset_lint.resources import resource
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Unparsed
+from ruleset_lint.syntax.grammars import build, span_of, too_long
 from ruleset_lint.text import Span
 
-LONGEST_LINE = 16384  # characters, quoted newlines and continuation lines included
 TYPOGRAPHIC_QUOTES = (
     "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u2032\u2033\u00ab\u00bb\u00b4\uff02\uff07"
 )
@@ -155,8 +154,8 @@ def _line_end(text: str, start: int) -> int:
 
 
 def _parse_line(line: str) -> Node:
-    if len(line) > LONGEST_LINE:
-        return Unparsed(LONGEST_LINE + 1, f"line longer than {LONGEST_LINE} characters")
+    if refused := too_long(line):
+        return refused
     if line == "\r":
         return CarriageReturn()
     try:
@@ -195,13 +194,8 @@ def _quote(raw: str) -> Quote:
     return Quote(whole.lastgroup) if whole and whole.lastgroup in ("single", "double") else Quote.MIXED
 
 
-def _span(token: Token) -> Span:
-    start = token.start_pos or 0
-    return Span(start, start + len(token))
-
-
 def _assignment(token: Token, *, exported: bool = False) -> Assignment:
-    span = _span(token)
+    span = span_of(token)
     head = _HEAD.match(token)
     name, plus, equals = (head[1], head[2], head.end()) if head else ("", "", 0)
     raw = token[equals:]
@@ -211,28 +205,28 @@ def _assignment(token: Token, *, exported: bool = False) -> Assignment:
 
 def _command(before: list[Token], words: list[Token]) -> CommandLine:
     assignments = tuple(map(_assignment, before))
-    end = _span(words[-1]).end - words[-1].endswith("\r")
+    end = span_of(words[-1]).end - words[-1].endswith("\r")
     wanted = Span(assignments[-1].value_span.start, end) if assignments else None
-    return CommandLine(_joined(_pieces(words[0])), _span(words[0]), assignments, wanted)
+    return CommandLine(_joined(_pieces(words[0])), span_of(words[0]), assignments, wanted)
 
 
 def _spaced(before: list[Token], words: list[Token]) -> SpacedAssignment | None:
     """The assignment that was meant by an empty one with words behind it, or by a name with `=` behind it."""
     head = _HEAD.fullmatch(before[0]) if len(before) == 1 else None
     if head and words[0].type == "WORD" and words[0] != "\r":
-        return _meant(head[1], _span(before[0]).start, words, _span(words[0]).start)
+        return _meant(head[1], span_of(before[0]).start, words, span_of(words[0]).start)
     if before or not words[1:] or not _NAME.fullmatch(words[0]) or not re.match("=(?!=)", words[1]):
         return None
-    behind = _span(words[1]).start + 1
+    behind = span_of(words[1]).start + 1
     rest = words[2:]
     if len(words[1]) > 1:
-        return _meant(words[0], _span(words[0]).start, [Token("WORD", words[1][1:], behind), *rest], behind)
-    return _meant(words[0], _span(words[0]).start, rest, _span(rest[0]).start if rest else behind)
+        return _meant(words[0], span_of(words[0]).start, [Token("WORD", words[1][1:], behind), *rest], behind)
+    return _meant(words[0], span_of(words[0]).start, rest, span_of(rest[0]).start if rest else behind)
 
 
 def _meant(name: str, start: int, words: list[Token], behind: int) -> SpacedAssignment:
     name_span = Span(start, start + len(name))
-    end = _span(words[-1]).end - words[-1].endswith("\r") if words else behind
+    end = span_of(words[-1]).end - words[-1].endswith("\r") if words else behind
     value = " ".join(_joined(_pieces(word)) for word in words).rstrip("\r")
     return SpacedAssignment(str(name), name_span, Span(name_span.end, behind), value, Span(behind, max(behind, end)))
 
@@ -269,5 +263,4 @@ class _Nodes(Transformer[Token, Node]):
 
 @functools.cache
 def _grammar() -> Lark:
-    grammar = (resource("grammar") / "assignments.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", transformer=_Nodes())
+    return build("assignments", _Nodes())

@@ -14,10 +14,8 @@ from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 
-from ruleset_lint.resources import resource
 from ruleset_lint.syntax.document import Blank, Comment, Document, Unparsed, parse_lines
-
-LONGEST_LINE = 16384  # characters
+from ruleset_lint.syntax.grammars import LONGEST_LINE, build, too_long
 
 # What differs between entries of a form: numbers, addresses, keys of GRE. All else is part of the form.
 _VALUE = re.compile(r"(?<==)[0-9a-f.:x]+(?![^ \r])|(?<= )[0-9]+(?= )")
@@ -108,8 +106,8 @@ def parse(path: str, text: str) -> Document[Node]:
 
 def parse_plainly(line: str) -> Node:
     """A line by the grammar alone: what the way over forms must agree with."""
-    if len(line) > LONGEST_LINE:
-        return Unparsed(LONGEST_LINE + 1, f"line longer than {LONGEST_LINE} characters")
+    if refused := too_long(line):
+        return refused
     try:
         found = cast("Form | Comment | Blank", _grammar().parse(line))
     except UnexpectedInput as error:
@@ -226,5 +224,4 @@ class _Nodes(Transformer[Token, Node]):
 
 @functools.cache
 def _grammar() -> Lark:
-    grammar = (resource("grammar") / "conntrack.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", transformer=_Nodes())
+    return build("conntrack", _Nodes())

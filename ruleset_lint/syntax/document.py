@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, overload
 
 from ruleset_lint.text import Position, Span, line_starts, position
 
@@ -37,18 +37,52 @@ class Line(NamedTuple, Generic[Node_co]):
     node: Node_co
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines(Sequence[Line[Node_co]]):
+    """Lines that are made when they are asked for: a file of 100,000 has them as nodes and the offsets they begin at.
+
+    `starts` has one more offset than there are nodes: the end of the text.
+    """
+
+    nodes: Sequence[Node_co]
+    starts: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[Line[Node_co]]:
+        starts = self.starts
+        for index, node in enumerate(self.nodes):
+            yield Line(index + 1, Span(starts[index], starts[index + 1]), node)
+
+    @overload
+    def __getitem__(self, index: int) -> Line[Node_co]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Line[Node_co]]: ...
+    def __getitem__(self, index: int | slice) -> Line[Node_co] | Sequence[Line[Node_co]]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        place = index if index >= 0 else len(self) + index
+        return Line(place + 1, Span(self.starts[place], self.starts[place + 1]), self.nodes[place])
+
+
 @dataclass(frozen=True, eq=False)
 class Document(Generic[Node_co]):
     """A file's text, and lines that tile it: joining their spans gives the text back."""
 
     path: str
     text: str
-    lines: tuple[Line[Node_co], ...]
+    lines: Sequence[Line[Node_co]]
 
     @cached_property
     def starts(self) -> list[int]:
         """Offset of each line."""
         return line_starts(self.text)
+
+    @cached_property
+    def nodes(self) -> Sequence[Node_co]:
+        """What the lines say."""
+        return self.lines.nodes if isinstance(self.lines, Lines) else [line.node for line in self.lines]
 
     def position(self, offset: int) -> Position:
         """Line and column of an offset."""

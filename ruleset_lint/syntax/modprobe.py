@@ -8,11 +8,9 @@ from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken
 
-from ruleset_lint.resources import resource
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Unparsed
+from ruleset_lint.syntax.grammars import build, too_long
 from ruleset_lint.text import Span
-
-LONGEST_LINE = 16384  # characters, continuation lines included
 
 _JOINED_LINES = re.compile(r"(?:[^\n\\]++|\\.|\\\Z)*+\n?", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -112,8 +110,8 @@ def parse(path: str, text: str) -> Document[Node]:
 
 
 def _parse_line(line: str) -> Node:
-    if len(line) > LONGEST_LINE:
-        return Unparsed(LONGEST_LINE + 1, f"line longer than {LONGEST_LINE} characters")
+    if refused := too_long(line):
+        return refused
     try:
         return cast("Node", _grammar().parse(line))
     except UnexpectedInput as error:
@@ -185,5 +183,4 @@ class _Nodes(Transformer[Token, Node]):
 
 @functools.cache
 def _grammar() -> Lark:
-    grammar = (resource("grammar") / "modprobe.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", transformer=_Nodes())
+    return build("modprobe", _Nodes())

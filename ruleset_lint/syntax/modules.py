@@ -7,11 +7,9 @@ from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 
-from ruleset_lint.resources import resource
 from ruleset_lint.syntax.document import Blank, Comment, Document, Unparsed, parse_lines
+from ruleset_lint.syntax.grammars import build, span_of, too_long
 from ruleset_lint.text import Span
-
-LONGEST_LINE = 16384  # characters
 
 
 class Parameter(NamedTuple):
@@ -38,8 +36,8 @@ def parse(path: str, text: str) -> Document[Node]:
 
 
 def _parse_line(line: str) -> Node:
-    if len(line) > LONGEST_LINE:
-        return Unparsed(LONGEST_LINE + 1, f"line longer than {LONGEST_LINE} characters")
+    if refused := too_long(line):
+        return refused
     try:
         return cast("Node", _grammar().parse(line))
     except UnexpectedInput as error:
@@ -51,7 +49,7 @@ class _Nodes(Transformer[Token, Node]):
 
     def module(self, tokens: list[Token]) -> Node:
         name, *parameters = tokens
-        return Module(str(name), _span(name), tuple(Parameter(str(token), _span(token)) for token in parameters))
+        return Module(str(name), span_of(name), tuple(Parameter(str(token), span_of(token)) for token in parameters))
 
     def comment(self, tokens: list[Token]) -> Node:
         return Comment(tokens[0][1:])
@@ -60,12 +58,6 @@ class _Nodes(Transformer[Token, Node]):
         return Blank()
 
 
-def _span(token: Token) -> Span:
-    start = token.start_pos or 0
-    return Span(start, start + len(token))
-
-
 @functools.cache
 def _grammar() -> Lark:
-    grammar = (resource("grammar") / "modules.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", transformer=_Nodes())
+    return build("modules", _Nodes())

@@ -8,11 +8,9 @@ from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 
-from ruleset_lint.resources import resource
 from ruleset_lint.syntax.document import Blank, Comment, Document, Unparsed, parse_lines
+from ruleset_lint.syntax.grammars import build, span_of, too_long
 from ruleset_lint.text import Span
-
-LONGEST_LINE = 16384  # characters; sysctl.conf(5): a value has 4096 at most
 
 _SWAP = str.maketrans("./", "/.")
 _SEPARATORS = re.compile(r"\.{2,}")
@@ -64,8 +62,8 @@ def normal_key(key: str) -> str:
 
 
 def _parse_line(line: str) -> Node:
-    if len(line) > LONGEST_LINE:
-        return Unparsed(LONGEST_LINE + 1, f"line longer than {LONGEST_LINE} characters")
+    if refused := too_long(line):
+        return refused
     try:
         return cast("Node", _grammar().parse(line))
     except UnexpectedInput as error:
@@ -78,12 +76,12 @@ class _Nodes(Transformer[Token, Node]):
     def assignment(self, tokens: list[Token]) -> Node:
         by_type = {token.type: token for token in tokens}
         key = by_type["KEY"]
-        behind = _span(by_type["EQUAL"]).end
+        behind = span_of(by_type["EQUAL"]).end
         value = by_type.get("VALUE") or Token("VALUE", "", behind)
-        return Assignment(str(key), _span(key), str(value), _span(value), "DASH" in by_type)
+        return Assignment(str(key), span_of(key), str(value), span_of(value), "DASH" in by_type)
 
     def exclusion(self, tokens: list[Token]) -> Node:
-        return Exclusion(str(tokens[1]), _span(tokens[1]))
+        return Exclusion(str(tokens[1]), span_of(tokens[1]))
 
     def comment(self, tokens: list[Token]) -> Node:
         return Comment(tokens[0][1:])
@@ -92,12 +90,6 @@ class _Nodes(Transformer[Token, Node]):
         return Blank()
 
 
-def _span(token: Token) -> Span:
-    start = token.start_pos or 0
-    return Span(start, start + len(token))
-
-
 @functools.cache
 def _grammar() -> Lark:
-    grammar = (resource("grammar") / "sysctl.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", transformer=_Nodes())
+    return build("sysctl", _Nodes())

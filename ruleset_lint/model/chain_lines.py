@@ -1,0 +1,80 @@
+"""What restore refuses about chain lines and commands, whatever the other lines are. Knows one line at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ruleset_lint.model.blocks import Block
+from ruleset_lint.model.combination import LEGACY, NFT, out_of_place
+from ruleset_lint.model.reading import why_not
+from ruleset_lint.model.refusal import Kind, Refusal
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.shape import Shape
+from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, is_builtin
+from ruleset_lint.netfilter.name_values import chain
+from ruleset_lint.netfilter.targets import TARGETS
+from ruleset_lint.syntax.document import Line
+from ruleset_lint.syntax.nodes import ChainLine, Node
+
+_VERDICTS = ("ACCEPT", "DROP", "QUEUE", "RETURN")
+
+
+def chain_lines(block: Block) -> Iterator[Refusal]:
+    """What is refused about the chain lines of a table."""
+    seen: set[str] = set()
+    for name, line in block.declarations:
+        if isinstance(line.node, ChainLine):
+            yield from _chain_line(block.table, line, line.node)
+        if name in seen and not is_builtin(block.table, name):
+            yield Refusal(line, 0, f"chain {name} is there already", Kind.ORDER, LEGACY)
+        seen.add(name)
+
+
+def about_commands(shape: Shape, rules: Sequence[Rule]) -> Iterator[Refusal]:
+    """What is refused about commands: options that do not go with them, names and policies."""
+    command = shape.command
+    if not command:
+        return
+    for problem in out_of_place(shape):
+        yield from (Refusal(rule.line, problem.item, problem.reason, Kind.WORDS) for rule in rules)
+    name, first = command.option.name, command.item + 1
+    if name in ("-N", "-E"):
+        number = len(command.operands) - 1
+        for rule in rules if number == len(command.option.reads) - 1 else ():
+            for reason in _new_name(rule.text(command.operands[number])):
+                yield Refusal(rule.line, first + number, reason, Kind.CHAIN)
+    elif name == "-P" and len(command.operands) > 1:
+        for rule in rules:
+            yield from _policy_command(rule, first, rule.text(command.operands[1]))
+
+
+def _new_name(name: str) -> Iterator[str]:
+    if name in TARGETS:
+        yield f"{name} is the name of a target"
+    if name.startswith(("-", "!")):
+        yield f"name of a chain begins with {name[0]}"
+
+
+def _policy_command(rule: Rule, first: int, policy: str) -> Iterator[Refusal]:
+    if not is_builtin(rule.table, rule.chain):
+        if rule.table in BUILTIN_CHAINS:
+            yield Refusal(rule.line, first, "only a built-in chain has a policy", Kind.CHAIN)
+    elif policy not in ("ACCEPT", "DROP"):
+        yield Refusal(rule.line, first + 1, "policy ACCEPT or DROP expected", Kind.CHAIN)
+    elif rule.table == "nat" and policy == "DROP":
+        yield Refusal(rule.line, first + 1, "the nat table is not for dropping packets", Kind.NAT_POLICY)
+
+
+def _chain_line(table: str, line: Line[Node], node: ChainLine) -> Iterator[Refusal]:
+    if is_builtin(table, node.name):
+        if node.policy not in ("ACCEPT", "DROP", "-"):
+            yield Refusal(line, 1, "policy ACCEPT or DROP expected", Kind.CHAIN)
+        return
+    if error := why_not(chain, node.name, 4):
+        yield Refusal(line, 0, str(error), Kind.LIMIT)
+    if node.name in _VERDICTS:
+        yield Refusal(line, 0, f"{node.name} is the name of a target", Kind.CHAIN)
+    if node.name.startswith(("-", "!")):
+        yield Refusal(line, 0, f"name of a chain begins with {node.name[0]}", Kind.CHAIN, NFT)
+    if node.policy != "-" and table in BUILTIN_CHAINS:
+        yield Refusal(line, 1, "a chain of one's own has no policy, - expected", Kind.CHAIN, LEGACY)

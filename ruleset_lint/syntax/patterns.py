@@ -1,0 +1,171 @@
+"""Patterns of rule lines: the words that rules have in common, their values taken out. Knows no option's meaning.
+
+A ruleset of 100,000 rules has a few dozen patterns. Lark parses a pattern once, by the first line that has it; of every
+other line only the values are read.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
+
+from lark import Lark, Token, Transformer
+
+from ruleset_lint.syntax.grammars import build
+from ruleset_lint.syntax.words import Form, classify, split_words
+
+# Words that stay in the pattern because they decide what other words mean, whatever place they stand in. Others may do
+# so too (a match from a third party, a protocol by number): those are values, and the binding looks at them.
+MEANINGFUL = frozenset({
+    "all", "ah", "dccp", "esp", "gre", "icmp", "icmp6", "icmpv6", "ipv6-icmp", "mh", "sctp", "tcp", "udp",
+    "udplite", "addrtype", "bpf", "cgroup", "cluster", "comment", "connbytes", "connlabel", "connlimit", "connmark",
+    "conntrack", "cpu", "dscp", "dst", "ecn", "eui64", "frag", "hashlimit", "hbh", "helper", "hl", "iprange",
+    "ipv6header", "length", "limit", "mac", "mark", "multiport", "osf", "owner", "physdev", "pkttype", "policy",
+    "quota", "realm", "recent", "rpfilter", "rt", "set", "socket", "state", "statistic", "string", "tcpmss", "time",
+    "tos", "ttl", "u32", "ACCEPT", "AUDIT", "CHECKSUM", "CLASSIFY", "CONNMARK", "CONNSECMARK", "CT", "DNAT", "DROP",
+    "DSCP", "ECN", "HL", "HMARK", "IDLETIMER", "LED", "LOG", "MARK", "MASQUERADE", "NETMAP", "NFLOG", "NFQUEUE",
+    "NOTRACK", "QUEUE", "RATEEST", "REDIRECT", "REJECT", "RETURN", "SECMARK", "SET", "SNAT", "SYNPROXY", "TCPMSS",
+    "TCPOPTSTRIP", "TEE", "TOS", "TPROXY", "TRACE", "TTL", "ULOG",
+})  # fmt: skip
+FREE_TEXT = ("--comment", "--log-prefix")  # their value is a value, whatever it looks like
+
+Pick = Callable[[list[str]], tuple[str, ...]]
+
+
+class Item(NamedTuple):
+    """A word of a pattern; `text` is None where each rule has its own."""
+
+    form: Form
+    text: str | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pattern:
+    """The words that rules have in common. Patterns are compared by identity: a document has one a shape."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatternReader:
+    """Reads rule lines, and remembers their patterns from line to line.
+
+    `words` are those that stay in patterns; a word that is not among them counts as a value, until the look at the
+    values finds that it is an option.
+    """
+
+    words: dict[str, str] = field(default_factory=lambda: {word: word for word in MEANINGFUL})
+    patterns: dict[tuple[str | None, ...], tuple[Pattern, Pick]] = field(default_factory=dict)
+
+    def read(self, line: str) -> tuple[Pattern, tuple[str, ...]]:
+        """The pattern of a line of words, and the values that fill it."""
+        found = self._regular(line) if '"' not in line else self._quoted(line)
+        return found or self._any(line)
+
+    def _regular(self, line: str) -> tuple[Pattern, tuple[str, ...]] | None:
+        """A line whose words stand between single blanks, and whose pattern is known; else None."""
+        pieces = line.split(" ")
+        known = self.patterns.get(tuple(map(self.words.get, pieces)))
+        if known is None:
+            return None
+        values = known[1](pieces)
+        return None if _are_suspect(values) else (known[0], values)
+
+    def _quoted(self, line: str) -> tuple[Pattern, tuple[str, ...]] | None:
+        """The same, where comments and log prefixes are quoted."""
+        pieces, texts = _quoted_pieces(line)
+        known = self.patterns.get(tuple(map(self.words.get, pieces))) if pieces else None
+        if known is None:
+            return None
+        pattern, pick = known
+        others = list(filter(None, pick(pieces)))
+        if len(others) + len(texts) != len(pick(pieces)) or _are_suspect(others):
+            return None
+        for place, text in texts:
+            pieces[place] = text
+        return pattern, pick(pieces)
+
+    def _any(self, line: str) -> tuple[Pattern, tuple[str, ...]]:
+        """Any line: word by word as restore splits it."""
+        items = list(settled(Item(word.form, word.text) for word in split_words(line)))
+        stays = [item.form is not Form.VALUE or item.text in self.words for item in items]
+        key = tuple(item.text if kept else None for item, kept in zip(items, stays, strict=True))
+        self.words.update({word: word for word in key if word})
+        if key not in self.patterns:
+            self.patterns[key] = _pattern(line, key), _pick(key)
+        return self.patterns[key][0], self.patterns[key][1]([item.text or "" for item in items])
+
+
+def parse_plainly(line: str) -> tuple[Item, ...]:
+    """Each word of a rule line by the grammar alone: what the way over patterns must agree with.
+
+    Raises lark.UnexpectedInput for a line without a word.
+    """
+    return tuple(settled(parse_words(line, "rule")))
+
+
+def parse_words(line: str, start: str) -> list[Item]:
+    """The words of a line by the grammar. Raises lark.UnexpectedInput for a line without a word."""
+    # the transformer makes a list of what the parser's type calls a tree
+    return cast("list[Item]", _grammar().parse(line, start=start))
+
+
+def settled(items: Iterable[Item]) -> Iterator[Item]:
+    """The items, the word behind `--comment` or `--log-prefix` being a value whatever it looks like."""
+    before = ("", "")
+    for item in items:
+        free = before[1] in FREE_TEXT and not before[0].startswith("-")
+        yield Item(Form.VALUE, item.text) if free else item
+        before = (before[1], item.text or "")
+
+
+def _are_suspect(values: Sequence[str]) -> bool:
+    """Whether one of the values may be more than a value: an option, a negation, what doubled blanks leave, a tab."""
+    joined = "\0" + "\0".join(values)
+    return "\0-" in joined or "\0!" in joined or "\0\0" in joined or joined[-1] == "\0" or "\t" in joined
+
+
+def _quoted_pieces(line: str) -> tuple[list[str], list[tuple[int, str]]]:
+    """The words of a line, an empty one for each quoted text, and the texts by place; none if it is not that simple."""
+    parts = line.split('"')
+    if "\\" in line or len(parts) % 2 == 0:
+        return [], []
+    pieces = parts[0].split(" ")
+    texts = []
+    for text, after in zip(parts[1::2], parts[2::2], strict=True):
+        behind_option = pieces[-1] == "" and pieces[-2:-1] and pieces[-2] in FREE_TEXT
+        if not behind_option or not (after == "" or after[0] == " "):
+            return [], []
+        texts.append((len(pieces) - 1, text))
+        pieces += after.split(" ")[1:]
+    return pieces, texts
+
+
+def _pattern(line: str, key: tuple[str | None, ...]) -> Pattern:
+    items = parse_plainly(line) if key else ()
+    return Pattern(tuple(item._replace(text=kept) for item, kept in zip(items, key, strict=True)))
+
+
+def _pick(key: tuple[str | None, ...]) -> Pick:
+    """What takes the values out of a line's words."""
+    holes = [place for place, kept in enumerate(key) if kept is None]
+    if len(holes) > 1:
+        return cast("Pick", operator.itemgetter(*holes))
+    return lambda pieces: tuple([pieces[hole] for hole in holes])
+
+
+class _Items(Transformer[Token, list[Item]]):
+    """Words of a line as the grammar's terminals give them."""
+
+    def rule(self, tokens: list[Token]) -> list[Item]:
+        return [Item(word.form, word.text) for token in tokens for word in classify(token, 0)]
+
+    table = rule
+
+
+@functools.cache
+def _grammar() -> Lark:
+    return build("iptables_save", _Items(), ("table", "rule"))

@@ -1,0 +1,81 @@
+"""Values at the edge of what iptables takes, as measured with iptables 1.8.9 on both backends."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from ruleset_lint.model.loading import load
+from ruleset_lint.model.validity import refusals
+from ruleset_lint.netfilter.values import networks
+from ruleset_lint.syntax.iptables_save import parse
+
+
+def _is_refused(words: str, table: str = "filter", chain: str = "INPUT", family: int = 4) -> bool:
+    text = f"*{table}\n-A {chain} {words}\nCOMMIT\n"
+    return any(refusals(load(parse("x", text), family, fragment=False)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10/8", "10.0.0.0"),
+        ("10", "10.0.0.0"),
+        ("10.1", "10.1.0.0"),
+        ("192.168/16", "192.168.0.0"),
+        ("010.0.0.1", "8.0.0.1"),
+        ("0x0a.1.2.3", "10.1.2.3"),
+        ("10.257", "10.0.1.1"),
+        ("167772161", "10.0.0.1"),
+        ("1.2.3.4/010", "1.0.0.0"),
+    ],
+)
+def test_short_and_odd_addresses_read_as_libxtables_has_them(text: str, expected: str) -> None:
+    assert str(ipaddress.IPv4Address(networks(text, 4)[0].address)) == expected
+
+
+@pytest.mark.parametrize(
+    ("takes", "refuses"),
+    [
+        ("-m u32 --u32 0&1&2&3&4&5&6&7&8&9=1", "-m u32 --u32 0&1&2&3&4&5&6&7&8&9&10=1"),
+        ("-m u32 --u32 0>>31=1:2,3", "-m u32 --u32 0>>32=1"),
+        ('-m u32 --u32 "0 >> 22 & 0x3C @ 12 >> 26 & 1 = 1 && 2=3"', '-m u32 --u32 "0=1 &&"'),
+        ("-m u32 --u32 0=4294967295", "-m u32 --u32 0=4294967296"),
+        ("-m limit --limit 1/day --limit-burst 49", "-m limit --limit 1/day --limit-burst 50"),
+        ("-m limit --limit 1/day --limit-burst 1", "-m limit --limit 1/day"),
+        ("-m limit --limit 1/hour --limit-burst 10000", "-m limit --limit 1/hour --limit-burst 1194"),
+        ("-p sctp -m sctp --chunk-types any DATA:uBe,", "-p sctp -m sctp --chunk-types any INIT:t"),
+        ("-p sctp -m sctp --chunk-types any ALL", "-p sctp -m sctp --chunk-types any ALL,DATA"),
+        ("-m recent --set --name a", "-m recent --set --name a/b"),
+        ("-m time --datestart 2020-2-1", "-m time --datestart 2020-13-01"),
+        ("-m time --datestart 2020-02-01T", "-m time --datestart 1960"),
+        ("-p tcp --tcp-option 1", "-p tcp --tcp-option 0"),
+        ("-m conntrack --ctorigsrc 10.0.0.0/8", "-m conntrack --ctorigsrc 10.0.0.0/8,11.0.0.0/8"),
+        ("-m policy --dir in --pol ipsec --proto esp", "-m policy --dir in --pol ipsec --proto tcp"),
+        ("-j HMARK --hmark-tuple src --hmark-mod 5 --hmark-rnd 1", "-j HMARK --hmark-tuple src --hmark-mod 5"),
+        ("-j NFLOG --nflog-size 6", "-j NFLOG --nflog-size 6 --nflog-range 5"),
+    ],
+)
+def test_values_at_the_edge(takes: str, refuses: str) -> None:
+    assert (_is_refused(takes), _is_refused(refuses)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("helper", "protocol", "family", "refused"),
+    [
+        ("ftp", "tcp", 4, False),
+        ("ftp", "udp", 4, True),
+        ("sip", "udp", 6, False),
+        ("pptp", "tcp", 6, True),
+        ("rpc", "udp", 4, False),
+    ],
+)
+def test_helpers_have_their_protocol(helper: str, protocol: str, family: int, refused: bool) -> None:
+    words = f"-p {protocol} -j CT --helper {helper}"
+    assert _is_refused(words, "raw", "PREROUTING", family) is refused
+
+
+@pytest.mark.parametrize("words", ["-p tcp -m osf --genre Linux", "-m realm --realm 1"])
+def test_matches_of_one_family(words: str) -> None:
+    assert (_is_refused(words), _is_refused(words, family=6)) == (False, True)
