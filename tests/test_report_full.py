@@ -22,7 +22,7 @@ def _check(ruleset: Ruleset):
     policy, rule = places(ruleset.document, "DROP")
     fix = Fix("remove line 3", (Edit(rule.span, ""),), Safety.SAFE)
     help_ = ("203.0.113.7:40000 > 192.0.2.10:80 SYN: dropped",)
-    yield Finding(replace(rule, note="dropped here"), "dropped twice", (policy,), help_, fix, None, Confidence.LIKELY)
+    yield Finding(rule._replace(note="dropped here"), "dropped twice", (policy,), help_, fix, None, Confidence.LIKELY)
 
 
 def judged_as(found: Report) -> Report:

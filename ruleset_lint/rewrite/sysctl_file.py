@@ -8,9 +8,9 @@ from typing import NamedTuple
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.settings import Setting
 from ruleset_lint.netfilter.releases import Profile
-from ruleset_lint.netfilter.sysctls import VARIABLES, Variable, exists, key_of, number, read_only
+from ruleset_lint.netfilter.sysctls import VARIABLES, Variable, key_of, number, read_only
 from ruleset_lint.rewrite.new_file import Addition, Change, relative_path, whole_line
-from ruleset_lint.rewrite.table_plan import TablePlan, settings_of
+from ruleset_lint.rewrite.table_plan import TablePlan, is_dead, keeper_of, settings_of
 from ruleset_lint.syntax.sysctl import Assignment
 from ruleset_lint.text import Edit, Span
 
@@ -46,8 +46,8 @@ def sysctl_changes(host: Host, profiles: Sequence[Profile], table: TablePlan) ->
         if all(read_only(key, profile) for profile in profiles):
             changes += _removed(settings, f"{key} cannot be written on {profiles[-1].title}")
             continue
-        keeper = _keeper(settings, profiles)
-        others = [setting for setting in settings if setting is not keeper and _is_dead(setting, profiles)]
+        keeper = keeper_of(settings, profiles)
+        others = [setting for setting in settings if setting is not keeper and is_dead(setting, profiles)]
         changes += _removed(others, f"no kernel of {profiles[-1].title} has this name, and {key} is set")
         if keeper is not None:
             changes += _edited(keeper, key, value, profiles)
@@ -75,16 +75,6 @@ def _why(variable: Variable, value: int) -> str:
     return f"established connections that are silent for {value} seconds are forgotten, {variable.name} says so"
 
 
-def _keeper(settings: Sequence[Setting], profiles: Sequence[Profile]) -> Setting | None:
-    """The setting that counts, or if none has a name of this kernel, the one that was meant to."""
-    live = [setting for setting in settings if not _is_dead(setting, profiles)]
-    return next(iter((live or list(settings))[::-1]), None)
-
-
-def _is_dead(setting: Setting, profiles: Sequence[Profile]) -> bool:
-    return not any(exists(setting.key, profile) for profile in profiles)
-
-
 def _is_editable(setting: Setting, host: Host) -> bool:
     """Whether the file is one of the administrator's."""
     return not host.root or relative_path(setting.document, host.root).startswith("etc/")
@@ -109,7 +99,7 @@ def _edited(setting: Setting, key: str, value: int | None, profiles: Sequence[Pr
 
 def _why_key(setting: Setting, key: str, profiles: Sequence[Profile]) -> str:
     """Why a key is written anew, empty if it stays."""
-    if _is_dead(setting, profiles):
+    if is_dead(setting, profiles):
         return f"{setting.key} is {key} on {profiles[-1].title}"
     node = setting.line.node
     slashed = isinstance(node, Assignment) and "/" in node.key

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.settings import Setting
 from ruleset_lint.netfilter.releases import Profile
-from ruleset_lint.netfilter.sysctls import below_floor, default, number, variable_of
+from ruleset_lint.netfilter.sysctls import below_floor, default, exists, number, variable_of
 from ruleset_lint.netfilter.table_size import Size, chain_grade, default_size, mean_chain, round_buckets, size_of
 from ruleset_lint.rewrite.sizing import ESTABLISHED, advise
 
@@ -122,8 +122,20 @@ def settings_of(host: Host, name: str) -> tuple[Setting, ...]:
     )
 
 
+def keeper_of(settings: Sequence[Setting], profiles: Sequence[Profile]) -> Setting | None:
+    """The setting that counts, or if none has a name of this kernel, the one that was meant to."""
+    live = [setting for setting in settings if not is_dead(setting, profiles)]
+    return next(iter((live or list(settings))[::-1]), None)
+
+
+def is_dead(setting: Setting, profiles: Sequence[Profile]) -> bool:
+    """Whether no kernel of the releases has the key."""
+    return not any(exists(setting.key, profile) for profile in profiles)
+
+
 def _sysctl(host: Host, name: str) -> int | None:
-    return _number(settings_of(host, name)[-1:])
+    keeper = keeper_of(settings_of(host, name), host.profiles)
+    return _number((keeper,) if keeper else ())
 
 
 def _buckets(host: Host) -> int | None:
