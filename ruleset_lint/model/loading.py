@@ -6,13 +6,13 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from ruleset_lint.model.binding import Binding, bind
 from ruleset_lint.model.blocks import Block, blocks, looks_like_fragment
 from ruleset_lint.model.rule import Home, Rule
 from ruleset_lint.model.ruleset import Chain, Fault, Ruleset, Table
-from ruleset_lint.model.shape import Operand, Shape, Use, is_skipped
+from ruleset_lint.model.shape import Shape, Use, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, is_builtin
 from ruleset_lint.netfilter.targets import misspelt_target
 from ruleset_lint.syntax.document import Document, Line, Unparsed
@@ -29,11 +29,12 @@ class _Chain:
     declared: bool = True
 
 
-class _Simple(NamedTuple):
-    """What is to be known of a shape whose rules are just appended: their chain, and the chain they jump to."""
+class _Plain(NamedTuple):
+    """A shape whose rules are just appended; the numbers of the values that name their chain and the one they call."""
 
-    chain: Operand
-    jump: Operand | None
+    shape: Shape
+    chain: int
+    jump: int | None
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class _Loader:
 
     family: int
     fragment: bool
-    simple: dict[Shape, _Simple | Literal[False]] = field(default_factory=dict)
+    plain: dict[Pattern, _Plain] = field(default_factory=dict)
     bindings: dict[Pattern, dict[tuple[str, ...], Shape]] = field(default_factory=dict)
     depends: dict[Pattern, tuple[int, ...]] = field(default_factory=dict)
     tables: dict[str, dict[str, _Chain]] = field(default_factory=dict)
@@ -82,44 +83,40 @@ def _load_block(loader: _Loader, home: Home, block: Block) -> None:
     chains = loader.tables[block.table]
     for number, node in enumerate(block.nodes, block.start + 1):
         if isinstance(node, RuleLine):
-            shape = _shape(loader, node)
-            chain = _plain_chain(loader, chains, shape, node)
-            if chain is None:
-                _run(loader, home, shape, node, number)
+            plain = loader.plain.get(node.pattern)
+            chain = _declared_chain(chains, plain, node.values) if plain else None
+            if plain is None or chain is None:
+                _run(loader, home, node, number)
                 continue
-            rule = Rule(shape, node.values, number, chain, home)
-            chains[chain].rules.append(rule)
+            rule = Rule(plain.shape, node.values, number, node.values[plain.chain], home)
+            chain.rules.append(rule)
             loader.rules.append(rule)
             loader.commands.append(rule)
         elif isinstance(node, ChainLine):
             _declare(chains, block.table, home.document.lines[number - 1], node)
 
 
-def _plain_chain(loader: _Loader, chains: dict[str, _Chain], shape: Shape, node: RuleLine) -> str | None:
-    """The chain of a rule that is just appended, jumping nowhere or to a declared chain; else None."""
-    simple = loader.simple.get(shape)
-    if simple is None:
-        simple = loader.simple[shape] = _simple(shape, loader.family)
-    if not simple:
-        return None
-    name = _text(node, simple.chain)
-    chain = chains.get(name)
+def _declared_chain(chains: dict[str, _Chain], plain: _Plain, values: tuple[str, ...]) -> _Chain | None:
+    """The chain of a plain rule; None if it, or the chain that the rule calls, is not declared."""
+    chain = chains.get(values[plain.chain])
     if chain is None or not chain.declared:
         return None
-    if simple.jump is not None:
-        called = chains.get(_text(node, simple.jump))
+    if plain.jump is not None:
+        called = chains.get(values[plain.jump])
         if called is None or not called.declared or called.policy != "-":
             return None
-    return name
+    return chain
 
 
-def _simple(shape: Shape, family: int) -> _Simple | Literal[False]:
-    command = shape.command
-    if command is None or command.option.name != "-A" or not command.operands or is_skipped(shape, family):
-        return False
-    if shape.jump and not shape.jump.operands:
-        return False
-    return _Simple(command.operands[0], shape.jump.operands[0] if shape.jump else None)
+def _plain(shape: Shape, family: int) -> _Plain | None:
+    """What makes rules of a shape easy: `-A`, and values where the names of chains stand; None if they are not."""
+    command, jump = shape.command, shape.jump
+    if command is None or command.option.name != "-A" or is_skipped(shape, family):
+        return None
+    names = (*command.operands[:1], *(jump.operands[:1] if jump else ()))
+    if len(names) != (2 if jump else 1) or not isinstance(names[0], int) or not isinstance(names[-1], int):
+        return None
+    return _Plain(shape, names[0], names[-1] if jump else None)
 
 
 def _declare(chains: dict[str, _Chain], table: str, line: Line[Node], node: ChainLine) -> None:
@@ -129,7 +126,8 @@ def _declare(chains: dict[str, _Chain], table: str, line: Line[Node], node: Chai
     chains[node.name] = _Chain(policy, line, before.rules if before else [])
 
 
-def _run(loader: _Loader, home: Home, shape: Shape, node: RuleLine, number: int) -> None:
+def _run(loader: _Loader, home: Home, node: RuleLine, number: int) -> None:
+    shape = _shape(loader, node)
     command = shape.command
     operands = [_text(node, operand) for operand in command.operands] if command else []
     rule = Rule(shape, node.values, number, operands[0] if operands else "", home)
@@ -239,6 +237,9 @@ def _remember(loader: _Loader, node: RuleLine, binding: Binding) -> Shape:
         loader.depends[node.pattern] = depends
     key = tuple([node.values[hole] for hole in depends])
     loader.bindings[node.pattern][key] = binding.shape
+    plain = None if depends else _plain(binding.shape, loader.family)
+    if plain:
+        loader.plain[node.pattern] = plain
     return binding.shape
 
 

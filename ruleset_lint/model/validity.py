@@ -6,7 +6,7 @@ table_lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ruleset_lint.model.agreement import at_odds, wants_values
 from ruleset_lint.model.chain_lines import about_commands, chain_lines
@@ -22,7 +22,7 @@ from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.netfilter.values import OutOfRangeError, text
 from ruleset_lint.syntax.document import Document, Line, Unparsed
 from ruleset_lint.syntax.iptables_save import word_spans
-from ruleset_lint.syntax.nodes import Node, TableLine
+from ruleset_lint.syntax.nodes import Node, RuleLine, TableLine
 from ruleset_lint.text import Span
 
 
@@ -36,6 +36,8 @@ def refusals(ruleset: Ruleset) -> Iterator[Refusal]:
 def _found(ruleset: Ruleset) -> Iterator[Refusal]:
     document = ruleset.document
     for number, node in enumerate(document.nodes):
+        if isinstance(node, RuleLine):
+            continue
         if isinstance(node, Unparsed):
             yield Refusal(document.lines[number], None, node.reason, Kind.LINE)
         elif isinstance(node, TableLine) and node.name not in BUILTIN_CHAINS:
@@ -43,7 +45,7 @@ def _found(ruleset: Ruleset) -> Iterator[Refusal]:
             yield Refusal(document.lines[number], 1, f"no table {node.name}: there are {known}", Kind.LINE)
     for block in ruleset.blocks:
         yield from chain_lines(block)
-    for shape, rules in _by_shape(ruleset.commands).items():
+    for shape, rules in _by_shape(ruleset).items():
         if is_skipped(shape, ruleset.family):
             continue
         yield from _about_shape(shape, rules)
@@ -65,7 +67,10 @@ def span_of(document: Document[Node], line: Line[Node], item: int | None) -> Spa
     return Span(start + word.start, start + word.end)
 
 
-def _by_shape(rules: Sequence[Rule]) -> dict[Shape, list[Rule]]:
+def _by_shape(ruleset: Ruleset) -> Mapping[Shape, Sequence[Rule]]:
+    rules = ruleset.commands
+    if len(rules) == len(ruleset.live_rules):  # each command appended or inserted a rule that is still there
+        return ruleset.by_shape
     found: dict[Shape, list[Rule]] = {}
     for rule in rules:
         found.setdefault(rule.shape, []).append(rule)
