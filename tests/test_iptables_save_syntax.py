@@ -10,7 +10,7 @@ from ruleset_lint.syntax.document import Blank, Comment, Unparsed
 from ruleset_lint.syntax.iptables_save import parse, word_spans, words
 from ruleset_lint.syntax.nodes import ChainLine, Commit, Counters, Node, RuleLine, TableLine
 from ruleset_lint.syntax.patterns import parse_plainly
-from ruleset_lint.text import decode, encode
+from ruleset_lint.text import decode, encode, line_starts
 
 PIECES = st.sampled_from(
     ["-A", "INPUT", "-p", "tcp", "--dport", "22", "--dport=22", "!", "-m", "comment", "--comment", '"a b"', '"', "\\",
@@ -139,3 +139,8 @@ def test_lines_read_one_after_the_other_agree_with_the_grammar(lines: list[str])
         if isinstance(node, RuleLine) and node.pattern.items and not line.startswith("["):
             forms = [item.form for item in node.pattern.items]
             assert list(zip(forms, words(node), strict=True)) == [tuple(item) for item in parse_plainly(line)]
+
+
+@given(TEXTS)
+def test_lines_start_where_the_text_says(text: str) -> None:
+    assert parse("test", text).starts == line_starts(text)

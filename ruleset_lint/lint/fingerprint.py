@@ -46,5 +46,5 @@ def _table_at(document: Document[object], offset: int) -> str:
 
 @lru_cache(maxsize=64)
 def _tables(document: Document[object]) -> tuple[list[int], list[str]]:
-    found = [(line.span.start, line.node.name) for line in document.lines if isinstance(line.node, TableLine)]
-    return [start for start, _ in found], [name for _, name in found]
+    found = [(number, node.name) for number, node in enumerate(document.nodes) if isinstance(node, TableLine)]
+    return [document.lines[number].span.start for number, _ in found], [name for _, name in found]

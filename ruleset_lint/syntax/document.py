@@ -77,7 +77,10 @@ class Document(Generic[Node_co]):
     @cached_property
     def starts(self) -> list[int]:
         """Offset of each line."""
-        return line_starts(self.text)
+        if not isinstance(self.lines, Lines):
+            return line_starts(self.text)
+        known = self.lines.starts  # the last of them begins no line if the text does not end with one
+        return list(known if not self.text or self.text.endswith("\n") else known[:-1])
 
     @cached_property
     def nodes(self) -> Sequence[Node_co]:
