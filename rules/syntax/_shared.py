@@ -163,6 +163,12 @@ def is_network(use: Use) -> bool:
     return bool(use.operands and use.option.reads[0] in (network, networks))
 
 
+def texts(use: Use, rules: Sequence[Rule]) -> set[str]:
+    """All texts that the first word of an option has in rules of one shape."""
+    operand = use.operands[0]
+    return {operand} if isinstance(operand, str) else {found.values[operand] for found in rules}
+
+
 def uses_of(ruleset: Ruleset, wanted: Callable[[Use], bool]) -> Iterator[tuple[Use, Sequence[Rule]]]:
     """The wanted options that rules of the mended ruleset use, and the rules that do. Asks once a shape."""
     for shape, rules in mended(ruleset).ruleset.by_shape.items():

@@ -50,9 +50,10 @@ def host_bits(ruleset: Ruleset) -> Iterator[Finding]:
     """
     causes: dict[tuple[str, int], list[tuple[Rule, int]]] = {}
     for use, rules in _shared.uses_of(ruleset, _shared.is_network):
-        for found in rules:
+        masked = {text for text in _shared.texts(use, rules) if "/" in text and not text.endswith(_WHOLE)}
+        for found in rules if masked else ():
             value = found.text(use.operands[0])
-            if "/" in value and not value.endswith(_WHOLE):
+            if value in masked:
                 causes.setdefault((value, found.family), []).append((found, use.item + 1))
     for (value, family), places in causes.items():
         loaded = ",".join(_loaded(part, family) for part in value.split(","))

@@ -49,11 +49,10 @@ def host_name(ruleset: Ruleset) -> Iterator[Finding]:
     """
     causes: dict[str, list[tuple[Rule, int]]] = {}
     for use, rules in _shared.uses_of(ruleset, _shared.is_network):
-        for found in rules:
+        lettered = {text for text in _shared.texts(use, rules) if text.upper() != text.lower()}
+        for found in rules if lettered else ():
             value = found.text(use.operands[0])
-            if value.upper() == value.lower():
-                continue  # no letters
-            for name in _names(value, found.family):
+            for name in _names(value, found.family) if value in lettered else ():
                 causes.setdefault(name, []).append((found, use.item + 1))
     for name, (first, *more) in causes.items():
         yield Finding(
