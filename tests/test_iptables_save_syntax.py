@@ -144,3 +144,9 @@ def test_lines_read_one_after_the_other_agree_with_the_grammar(lines: list[str])
 @given(TEXTS)
 def test_lines_start_where_the_text_says(text: str) -> None:
     assert parse("test", text).starts == line_starts(text)
+
+
+@pytest.mark.parametrize("start", ["*filter ", ":INPUT DROP ", "-A INPUT ", "words "])
+def test_no_line_is_read_that_restore_cannot_read(start: str) -> None:
+    (node,) = parse("test", start + "x " * 4_000_000 + "\n").nodes
+    assert isinstance(node, Unparsed)

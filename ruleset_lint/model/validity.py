@@ -57,12 +57,12 @@ def _found(ruleset: Ruleset) -> Iterator[Refusal]:
 
 def span_of(document: Document[Node], line: Line[Node], item: int | None) -> Span:
     """Where a word of a line stands, quotes included; the line from its first word on if there is no such word."""
-    words = word_spans(document, line)
-    start = line.span.start
+    start, content, node = line.span.start, document.content_span(line), line.node
+    if isinstance(node, Unparsed):
+        return Span(min(start + node.column - 1, content.end), content.end)
+    words = word_spans(document, line) if item is not None else []
     if item is None or not words:
-        content = document.content_span(line)
-        node = line.node
-        return Span(min(start + node.column - 1, content.end), content.end) if isinstance(node, Unparsed) else content
+        return content
     word = words[min(item, len(words) - 1)]
     return Span(start + word.start, start + word.end)
 

@@ -90,10 +90,12 @@ def _parse_line(reader: PatternReader, line: str) -> Node:
     if first in ("-", "["):
         plain = len(line) <= _SURELY_SHORT and "\0" not in line
         return _rule(reader, line) if plain else _odd_rule(reader, line)
-    if first == ":":
-        return _chain(line)
     if first == "#":
         return Comment(line[1:])
+    if len(line) > LONGEST_LINE:
+        return _too_long()
+    if first == ":":
+        return _chain(line)
     if line == "COMMIT":
         return Commit()
     if not line:
@@ -126,15 +128,18 @@ def _odd_rule(reader: PatternReader, line: str) -> Node:
     if "\0" in line:
         return Unparsed(line.index("\0") + 1, "NUL byte: iptables-restore reads the line only up to here")
     if len(line) > LONGEST_LINE or len(encode(line)) > LONGEST_LINE:
-        return Unparsed(
-            LONGEST_LINE + 1, f"line longer than the {LONGEST_LINE} bytes that iptables-restore reads at once"
-        )
+        return _too_long()
     if not line.strip(" \t"):
         return Unparsed(1, "blanks on a line of their own: iptables-restore wants the line empty")
     long = next((word for word in split_words(line) if len(encode(word.text)) > LONGEST_WORD), None)
     if long:
         return Unparsed(long.start + 1, f"word longer than {LONGEST_WORD} bytes")
     return _rule(reader, line)
+
+
+def _too_long() -> Unparsed:
+    reason = f"line longer than the {LONGEST_LINE} bytes that iptables-restore reads at once"
+    return Unparsed(LONGEST_LINE + 1, reason)
 
 
 def _rule(reader: PatternReader, line: str) -> Node:
