@@ -11,7 +11,10 @@ from written_rules import rules
 
 from ruleset_lint import normalise
 
+from .namespaces import missing
 from .rulesets import BACKENDS, Backend, saved
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 FEW = settings(
     max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate]
