@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.model.tracking import tracks, untracks
+from ruleset_lint.model.tracking import untracks
 from ruleset_lint.netfilter.services import ADMINISTRATION, Service
 from ruleset_lint.netfilter.values import PROTOCOLS
 from ruleset_lint.packets.sketch import Answer, answer
@@ -194,8 +194,3 @@ def _together(first: Additions, second: Additions) -> Additions:
     hooks = dict.fromkeys((*first.top, *second.top))
     top = {hook: [*first.top.get(hook, ()), *second.top.get(hook, ())] for hook in hooks}
     return Additions((*first.chains, *second.chains), (*first.rules, *second.rules), top)
-
-
-def keeps_tracking(ruleset: Ruleset) -> bool:
-    """Whether a rule of the family turns connection tracking on at all."""
-    return any(tracks(shape) for shape in ruleset.by_shape)
