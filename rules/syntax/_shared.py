@@ -163,10 +163,9 @@ def is_network(use: Use) -> bool:
     return bool(use.operands and use.option.reads[0] in (network, networks))
 
 
-def texts(use: Use, rules: Sequence[Rule]) -> set[str]:
-    """All texts that the first word of an option has in rules of one shape."""
-    operand = use.operands[0]
-    return {operand} if isinstance(operand, str) else {found.values[operand] for found in rules}
+def texts(ruleset: Ruleset, use: Use, rules: Sequence[Rule]) -> frozenset[str]:
+    """All texts that the first word of an option has in the rules of a shape of the mended ruleset."""
+    return mended(ruleset).ruleset.texts(rules[0].shape, use.operands[0])
 
 
 def uses_of(ruleset: Ruleset, wanted: Callable[[Use], bool]) -> Iterator[tuple[Use, Sequence[Rule]]]:

@@ -13,6 +13,7 @@ from ruleset_lint.model.ruleset import Ruleset
 from . import _shared
 
 # all but tab, line feed, and a carriage return at the end of the line; and what turns the direction of text
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\n"
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n|\Z)")
 
 
@@ -60,9 +61,13 @@ def comment_injection(ruleset: Ruleset) -> Iterator[Finding]:
                 (_shared.at(ruleset, found.end.number, note="ends here"),),
                 help=("the rule with the comment has lost its target", "iptables-save prints a line feed as it is"),
             )
-    # what is printable has no control characters: quicker to ask than each character
-    if not ruleset.document.text.replace("\n", "").replace("\t", "").isprintable():
+    if _may_have_control_characters(ruleset.document.text):
         yield from _control_characters(ruleset)
+
+
+def _may_have_control_characters(text: str) -> bool:
+    """Asks the bytes of a text, which is quicker than each character; those beyond ASCII are asked anyway."""
+    return not text.isascii() or bool(text.encode().translate(None, _PRINTABLE))
 
 
 def _control_characters(ruleset: Ruleset) -> Iterator[Finding]:

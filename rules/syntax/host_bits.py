@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 
 from ruleset_lint.lint import Finding, Fix, Safety, Severity, rule
@@ -13,7 +14,10 @@ from ruleset_lint.netfilter.values import Network, networks
 
 from . import _shared
 
-_WHOLE = ("/32", "/128", "/255.255.255.255")
+# networks without host bits as nearly all are written; addresses without a mask have none either
+_CLEAN = re.compile(
+    r"^(?:[^/\n]*|[0-9.]*/32|[^/,\n]*/128|[0-9.]*\.0/24|[0-9.]*\.0\.0/16|[0-9]*\.0\.0\.0/8)\n", re.MULTILINE
+)
 
 
 @rule(Severity.INFO, yields_to=("syntax/octal",))
@@ -50,8 +54,8 @@ def host_bits(ruleset: Ruleset) -> Iterator[Finding]:
     """
     causes: dict[tuple[str, int], list[tuple[Rule, int]]] = {}
     for use, rules in _shared.uses_of(ruleset, _shared.is_network):
-        masked = {text for text in _shared.texts(use, rules) if "/" in text and not text.endswith(_WHOLE)}
-        for found in rules if masked else ():
+        masked = set(_CLEAN.sub("", "\n".join((*_shared.texts(ruleset, use, rules), ""))).split("\n"))
+        for found in rules if masked - {""} else ():
             value = found.text(use.operands[0])
             if value in masked:
                 causes.setdefault((value, found.family), []).append((found, use.item + 1))

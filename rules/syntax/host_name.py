@@ -49,7 +49,7 @@ def host_name(ruleset: Ruleset) -> Iterator[Finding]:
     """
     causes: dict[str, list[tuple[Rule, int]]] = {}
     for use, rules in _shared.uses_of(ruleset, _shared.is_network):
-        lettered = {text for text in _shared.texts(use, rules) if text.upper() != text.lower()}
+        lettered = _lettered(_shared.texts(ruleset, use, rules))
         for found in rules if lettered else ():
             value = found.text(use.operands[0])
             for name in _names(value, found.family) if value in lettered else ():
@@ -64,8 +64,14 @@ def host_name(ruleset: Ruleset) -> Iterator[Finding]:
         )
 
 
+def _lettered(texts: frozenset[str]) -> set[str]:
+    """Those with a letter; one look at all of them tells if there are none."""
+    together = "\n".join(texts)
+    return {text for text in texts if _LETTER.search(text)} if together.upper() != together.lower() else set()
+
+
 def _names(value: str, family: int) -> Iterator[str]:
-    for part in value.split(",") if _LETTER.search(value) else ():
+    for part in value.split(","):
         try:
             yield from (network.name for network in networks(part, family) if network.name)
         except ValueError:

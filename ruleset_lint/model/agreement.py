@@ -17,18 +17,32 @@ _CREDITS = 32000  # of xt_limit in a second
 _MOST_BURST = 10000  # of limit; what is more does not read
 # built-in chains whose packets have not met, or have met already, what the direction is about
 _POLICY_HOOKS = {"in": frozenset({"OUTPUT", "POSTROUTING"}), "out": frozenset({"PREROUTING", "INPUT"})}
-_WITH_VALUES = frozenset(name for name, _ in VALUE_NEEDS) | {"CT", "TCPMSS", "cluster", "limit", "policy", "statistic"}
+_WITH_MORE = frozenset({"CT", "TCPMSS", "cluster", "limit", "policy", "statistic"})
+_WITH_VALUES = frozenset(name for name, _ in VALUE_NEEDS) | _WITH_MORE
 
 
-def wants_values(shape: Shape) -> bool:
-    """Whether rules of the shape have to be looked at one by one."""
-    negated = any(use.negated and use.option.name in ("-s", "-d", "-p") for use in shape.parameters)
-    return bool(
-        negated
-        or shape.unclaimed
-        or shape.parameter("-c")
-        or any(part.entry and part.entry.name in _WITH_VALUES for part in shape.parts)
-    )
+def looked_at(shape: Shape) -> tuple[int, ...] | None:
+    """The numbers of the values that `at_odds` depends on; None if it says nothing about rules of the shape."""
+    parts = [part for part in shape.parts if part.entry and part.entry.name in _WITH_VALUES]
+    parts = [part for part in parts if not _has_its_protocol(shape, part)]
+    uses = [use for use in shape.parameters if use.negated or use.option.name in ("-c", "-p")]
+    asks = any(use.option.name == "-c" or (use.negated and use.option.name in ("-s", "-d", "-p")) for use in uses)
+    if not (parts or asks or shape.unclaimed):
+        return None
+    uses += [use for part in shape.parts for use in part.uses] if parts else []
+    uses += [shape.jump] if shape.jump else []
+    return tuple(operand for use in uses for operand in use.operands if isinstance(operand, int))
+
+
+def _has_its_protocol(shape: Shape, part: Part) -> bool:
+    """Whether a part's values only want a protocol, and all rules of the shape have it."""
+    if part.name in _WITH_MORE:
+        return False
+    use = shape.parameter("-p")
+    protocol = use.operands[0] if use and use.operands and not use.negated else None
+    number = PROTOCOLS.get(protocol) if isinstance(protocol, str) else None
+    needs = (VALUE_NEEDS.get((part.name, use.option.name), {}) for use in part.uses)
+    return number is not None and all(number in need.protocols for several in needs for need in several.values())
 
 
 def at_odds(rule: Rule, jumps_to_chain: bool) -> Iterator[Misplaced]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ruleset_lint.model.blocks import Block
 from ruleset_lint.model.combination import LEGACY, NFT, out_of_place
-from ruleset_lint.model.reading import why_not
+from ruleset_lint.model.reading import odd_ones, why_not
 from ruleset_lint.model.refusal import Kind, Refusal
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Shape
@@ -16,14 +16,16 @@ from ruleset_lint.netfilter.targets import TARGETS
 from ruleset_lint.syntax.document import Line
 from ruleset_lint.syntax.nodes import ChainLine, Node
 
-_VERDICTS = ("ACCEPT", "DROP", "QUEUE", "RETURN")
+_VERDICTS = frozenset({"ACCEPT", "DROP", "QUEUE", "RETURN"})
 
 
 def chain_lines(block: Block) -> Iterator[Refusal]:
     """What is refused about the chain lines of a table."""
     seen: set[str] = set()
+    names = {name for name, _ in block.declarations}
+    odd = odd_ones(chain, names, 4) | (names & _VERDICTS)
     for name, line in block.declarations:
-        if isinstance(line.node, ChainLine):
+        if isinstance(line.node, ChainLine) and (line.node.policy != "-" or name in odd or not name[0].isalnum()):
             yield from _chain_line(block.table, line, line.node)
         if name in seen and not is_builtin(block.table, name):
             yield Refusal(line, 0, f"chain {name} is there already", Kind.ORDER, LEGACY)

@@ -7,7 +7,7 @@ iptables 1.8.9 (nft and legacy).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ruleset_lint.model.combination import LEGACY
 from ruleset_lint.model.refusal import Kind, Refusal
@@ -19,13 +19,12 @@ from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, is_builtin
 _ASKED = frozenset({"-C", "-D", "-E", "-N", "-X"})
 
 
-@dataclass(slots=True)
-class _Table:
+class _Table(NamedTuple):
     """The chains of a table so far, with their rules; `made` by -N."""
 
     name: str
-    chains: dict[str, list[Rule]] = field(default_factory=dict)
-    made: set[str] = field(default_factory=set)
+    chains: dict[str, list[Rule]]
+    made: set[str]
 
 
 def out_of_order(ruleset: Ruleset) -> Iterator[Refusal]:
@@ -36,10 +35,10 @@ def out_of_order(ruleset: Ruleset) -> Iterator[Refusal]:
     declared = {line.number: (name, line) for block in ruleset.blocks for name, line in block.declarations}
     starts = {block.first.number: block.table for block in ruleset.blocks if block.first}
     commands = {command.line.number: command for command in ruleset.commands}
-    table = _Table("")
+    table = _Table("", {}, set())
     for number in sorted({*declared, *starts, *commands}):
         if number in starts:
-            table = _Table(starts[number], {name: [] for name in BUILTIN_CHAINS.get(starts[number], ())})
+            table = _Table(starts[number], {name: [] for name in BUILTIN_CHAINS.get(starts[number], ())}, set())
         elif number in declared:
             name, line = declared[number]
             if name in table.made:

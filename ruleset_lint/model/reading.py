@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from functools import cache
 
-from ruleset_lint.netfilter.values import Reader, networks, port_range, port_span
+from ruleset_lint.netfilter.name_values import LONGEST_CHAIN, chain, target
+from ruleset_lint.netfilter.nat_values import nat_address
+from ruleset_lint.netfilter.values import Reader, networks, port_list, port_range, port_span
 
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_USUAL_NETWORK = re.compile(rf"^(?:{_BYTE}\.){{3}}{_BYTE}(?:/(?:3[0-2]|[12]?[0-9]))?\n", re.MULTILINE)
-_USUAL_PORT = re.compile(r"^(?:0|[1-9][0-9]{0,3}|[1-5][0-9]{4})\n", re.MULTILINE)
+_ADDRESS = rf"(?:{_BYTE}\.){{3}}{_BYTE}"
+_PORT = "(?:0|[1-9][0-9]{0,3}|[1-5][0-9]{4})"
+_NAME = rf"[!-~]{{1,{LONGEST_CHAIN}}}"
+# what most values look like, of those that read beyond doubt
+_USUAL: Mapping[tuple[Reader, int], str] = {
+    (networks, 4): rf"{_ADDRESS}(?:/(?:3[0-2]|[12]?[0-9]))?",
+    (nat_address, 4): rf"{_ADDRESS}(?::{_PORT})?",
+    **{(reader, family): _PORT for reader in (port_range, port_span) for family in (4, 6)},
+    **{(port_list, family): rf"{_PORT}(?:,{_PORT}){{0,14}}" for family in (4, 6)},
+    **{(reader, family): _NAME for reader in (chain, target) for family in (4, 6)},
+}
+_WORTHWHILE = 8  # values; below, compiling an expression takes longer than reading them
 
 
 def odd_ones(reader: Reader, values: AbstractSet[str], family: int) -> AbstractSet[str]:
     """The values that are to be looked at one by one: all but those that read beyond doubt, taken out in one step."""
-    if reader is networks and family == 4:
-        usual = _USUAL_NETWORK
-    elif reader in (port_range, port_span):
-        usual = _USUAL_PORT
-    else:
+    usual = _USUAL.get((reader, family))
+    if usual is None or len(values) < _WORTHWHILE:
         return values
-    return set(usual.sub("", "\n".join((*values, ""))).split("\n")[:-1])
+    return set(_lines(usual).sub("", "\n".join((*values, ""))).split("\n")[:-1])
 
 
 def why_not(reader: Reader, value: str, family: int) -> ValueError | None:
@@ -30,3 +41,8 @@ def why_not(reader: Reader, value: str, family: int) -> ValueError | None:
     except ValueError as error:
         return error
     return None
+
+
+@cache
+def _lines(expression: str) -> re.Pattern[str]:
+    return re.compile(f"^{expression}\n", re.MULTILINE)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from ruleset_lint.model.blocks import Block
@@ -18,6 +18,7 @@ from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.text import Span
 
 _number = attrgetter("number")
+_values: Callable[[Rule], tuple[str, ...]] = attrgetter("values")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,39 +40,57 @@ class Table:
     chains: Mapping[str, Chain]
 
     @cached_property
+    def calls(self) -> Sequence[tuple[str, Rule, str]]:
+        """Chain by chain the rules that jump or go to what is not a target of the catalogue: chain, rule, called."""
+        found = []
+        operands: dict[Shape, Operand | None] = {}
+        for chain in self.chains.values():
+            for rule in chain.rules:
+                shape = rule.shape
+                if shape not in operands:
+                    operands[shape] = shape.jump.operands[0] if shape.jump and shape.jump.operands else None
+                operand = operands[shape]
+                if operand is not None:
+                    found.append((chain.name, rule, operand if isinstance(operand, str) else rule.values[operand]))
+        return found
+
+    @cached_property
     def callers(self) -> Mapping[str, tuple[Rule, ...]]:
         """The rules that jump or go to a chain, by its name."""
         found: dict[str, list[Rule]] = {}
-        for chain in self.chains.values():
-            for rule in chain.rules:
-                if rule.shape.jump and rule.jump:
-                    found.setdefault(rule.jump, []).append(rule)
+        for _, rule, called in self.calls:
+            found.setdefault(called, []).append(rule)
         return {name: tuple(rules) for name, rules in found.items()}
 
     @cached_property
-    def callees(self) -> Mapping[str, tuple[str, ...]]:
+    def callees(self) -> Mapping[str, Sequence[str]]:
         """The chains that a chain's rules jump or go to, by its name, each once."""
-        found: dict[str, tuple[str, ...]] = {}
-        for name, chain in self.chains.items():
-            jumps = dict.fromkeys(rule.jump for rule in chain.rules if rule.shape.jump)
-            found[name] = tuple(called for called in jumps if called is not None and called in self.chains)
-        return found
+        found: dict[str, dict[str, None]] = {}
+        for name, _, called in self.calls:
+            if called in self.chains:
+                found.setdefault(name, {})[called] = None
+        return {name: tuple(found[name]) if name in found else () for name in self.chains}
 
     @cached_property
     def hooks(self) -> Mapping[str, frozenset[str]]:
         """The built-in chains from which a chain can be reached, itself included."""
-        found: dict[str, set[str]] = {name: set() for name in self.chains}
+        found: dict[str, frozenset[str]] = dict.fromkeys(self.chains, frozenset())
         for hook in BUILTIN_CHAINS.get(self.name, ()):
+            more: dict[frozenset[str], frozenset[str]] = {}  # few sets, and many chains that share them
             for name in self.reached_from(hook):
-                found[name].add(hook)
-        return {name: frozenset(hooks) for name, hooks in found.items()}
+                before = found[name]
+                if before not in more:
+                    more[before] = before | {hook}
+                found[name] = more[before]
+        return found
 
     def reached_from(self, chain: str) -> tuple[str, ...]:
         """A chain and all chains below it, each once, in the order in which they are met."""
         seen = {chain: None} if chain in self.chains else {}
         waiting = list(seen)
+        callees = self.callees
         while waiting:
-            for name in self.callees[waiting.pop()]:
+            for name in callees[waiting.pop()]:
                 if name not in seen:
                     seen[name] = None
                     waiting.append(name)
@@ -132,8 +151,7 @@ class Ruleset:
         if isinstance(operand, str):
             return frozenset({operand})
         if (shape, operand) not in self._texts:
-            rules = self.by_shape.get(shape, ())
-            self._texts[shape, operand] = frozenset({rule.values[operand] for rule in rules})
+            self._texts[shape, operand] = texts(self.by_shape.get(shape, ()), operand)
         return self._texts[shape, operand]
 
     def chain(self, table: str, name: str) -> Chain | None:
@@ -151,3 +169,10 @@ class Ruleset:
         span = self.document.content_span(rule.line)
         content = self.document.source(span)
         return Span(span.start + len(content) - len(content.lstrip(" \t")), span.end)
+
+
+def texts(rules: Iterable[Rule], operand: Operand) -> frozenset[str]:
+    """All texts that an operand has in rules of one shape."""
+    if isinstance(operand, str):
+        return frozenset({operand})
+    return frozenset(map(itemgetter(operand), map(_values, rules)))

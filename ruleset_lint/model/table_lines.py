@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ruleset_lint.model.combination import BACKENDS, LEGACY
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line
-from ruleset_lint.syntax.nodes import Commit, Node, RuleLine, TableLine
+from ruleset_lint.syntax.nodes import ChainLine, Commit, Node, RuleLine, TableLine
 from ruleset_lint.syntax.patterns import Pattern
 
 _DISGUISED = re.compile(r"[ \t\r]*commit\b(?![ \t]*[!-]).{0,200}", re.IGNORECASE | re.DOTALL)
@@ -49,6 +49,8 @@ def slips(ruleset: Ruleset) -> Iterator[Framing]:
     for number, node in enumerate(document.nodes, 1):
         if table and isinstance(node, RuleLine) and (node.pattern in plain or _begins_plainly(node.pattern)):
             plain.add(node.pattern)
+            continue
+        if table and isinstance(node, ChainLine):
             continue
         line = document.lines[number - 1]
         match node:

@@ -16,19 +16,20 @@ _CURLY = "\u201c\u201d"
 _SINGLE = "\u2018\u2019"
 _BLANKS = "\u00a0"
 _MARK = "\ufeff"
-_ANY = re.compile(f"[{_DASHES}{_CURLY}{_SINGLE}{_BLANKS}{_MARK}]")
+# patterns are compiled when they are needed: few rulesets have such characters
+_ANY = f"[{_DASHES}{_CURLY}{_SINGLE}{_BLANKS}{_MARK}]"
 # a straight quoted value, a value between curly quotes, an option, any other character that counts
-_PIECE = re.compile(
+_PIECE = (
     r'(?P<straight>"(?:[^"\\]|\\.)*(?:"|\\?\Z))'
     f'|(?P<curly>[{_CURLY}][^"{_CURLY}]*["{_CURLY}]|{_SINGLE[0]}[^{_SINGLE}]*{_SINGLE[1]})'
     f"|(?:(?<=[ \t{_BLANKS}{_MARK}])|\\A)(?P<option>-?[{_DASHES}][{_DASHES}-]?(?=[A-Za-z]))"
-    f"|(?P<other>[{_DASHES}{_CURLY}{_SINGLE}{_BLANKS}{_MARK}])"
+    f"|(?P<other>{_ANY})"
 )
 
 
 def has_typography(text: str) -> bool:
     """Whether a text has one of the characters at all."""
-    return not text.isascii() and _ANY.search(text) is not None
+    return not text.isascii() and re.search(_ANY, text) is not None
 
 
 def plain(line: str, start: int = 0) -> tuple[Edit, ...]:
@@ -37,7 +38,7 @@ def plain(line: str, start: int = 0) -> tuple[Edit, ...]:
 
 
 def _edits(line: str, start: int) -> Iterator[Edit]:
-    for match in _PIECE.finditer(line):
+    for match in re.finditer(_PIECE, line):
         first, last = match.start() + start, match.end() + start
         if match["curly"]:
             # a straight quote at either end is right already

@@ -6,24 +6,31 @@ table_lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
-from ruleset_lint.model.agreement import at_odds, wants_values
+from ruleset_lint.model.agreement import at_odds, looked_at
 from ruleset_lint.model.chain_lines import about_commands, chain_lines
 from ruleset_lint.model.combination import Circumstances, Misplaced, conflicts, misplaced
 from ruleset_lint.model.mistakes import told_apart
 from ruleset_lint.model.order import out_of_order
 from ruleset_lint.model.reading import odd_ones, why_not
 from ruleset_lint.model.refusal import Kind, Refusal
-from ruleset_lint.model.rule import Rule
-from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.model.rule import Home, Rule
+from ruleset_lint.model.ruleset import Ruleset, texts
 from ruleset_lint.model.shape import Operand, Shape, Use, is_skipped
-from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
+from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, WITHOUT_INPUT, WITHOUT_OUTPUT
 from ruleset_lint.netfilter.values import OutOfRangeError, text
 from ruleset_lint.syntax.document import Document, Line, Unparsed
 from ruleset_lint.syntax.iptables_save import word_spans
 from ruleset_lint.syntax.nodes import Node, RuleLine, TableLine
 from ruleset_lint.text import Span
+
+# a `!` that does not stand before an option
+_MISPLACED_NEGATION = re.compile("!(?! -)")
+_ASKED_BY_NAME = WITHOUT_INPUT | WITHOUT_OUTPUT
+_place: Callable[[Rule], tuple[str, Home]] = attrgetter("chain", "home")
 
 
 def refusals(ruleset: Ruleset) -> Iterator[Refusal]:
@@ -45,10 +52,11 @@ def _found(ruleset: Ruleset) -> Iterator[Refusal]:
             yield Refusal(document.lines[number], 1, f"no table {node.name}: there are {known}", Kind.LINE)
     for block in ruleset.blocks:
         yield from chain_lines(block)
+    negations = _MISPLACED_NEGATION.search(document.text) is not None
     for shape, rules in _by_shape(ruleset).items():
         if is_skipped(shape, ruleset.family):
             continue
-        yield from _about_shape(shape, rules)
+        yield from _about_shape(ruleset, shape, rules, negations)
         yield from about_commands(shape, rules)
         yield from _about_places(ruleset, shape, rules)
         yield from _about_values(ruleset, shape, rules)
@@ -77,16 +85,23 @@ def _by_shape(ruleset: Ruleset) -> Mapping[Shape, Sequence[Rule]]:
     return found
 
 
-def _about_shape(shape: Shape, rules: Sequence[Rule]) -> Iterator[Refusal]:
+def _about_shape(ruleset: Ruleset, shape: Shape, rules: Sequence[Rule], negations: bool) -> Iterator[Refusal]:
     for problem in shape.problems:
         yield from (Refusal(rule.line, problem.item, problem.reason, Kind.WORDS) for rule in rules)
     for conflict in conflicts(shape):
         yield from (Refusal(rule.line, conflict.item, conflict.reason, Kind.TOGETHER) for rule in rules)
     for use in uses(shape):
-        yield from _old_negation(use, rules)
-        for number in range(len(use.operands)):
+        if negations and use.option.negatable and use.operands:
+            yield from _old_negation(use, rules, _texts(ruleset, rules, use.operands[0]))
+        for number, operand in enumerate(use.operands):
             if use.option.reads[number] is not text:
-                yield from _unreadable(use, number, rules)
+                yield from _unreadable(use, number, rules, _texts(ruleset, rules, operand))
+
+
+def _texts(ruleset: Ruleset, rules: Sequence[Rule], operand: Operand) -> frozenset[str]:
+    """All texts that an operand has in rules of one shape."""
+    shape = rules[0].shape
+    return ruleset.texts(shape, operand) if ruleset.by_shape.get(shape) is rules else texts(rules, operand)
 
 
 def uses(shape: Shape) -> Iterator[Use]:
@@ -100,11 +115,10 @@ def uses(shape: Shape) -> Iterator[Use]:
         yield from part.uses
 
 
-def _unreadable(use: Use, number: int, rules: Sequence[Rule]) -> Iterator[Refusal]:
+def _unreadable(use: Use, number: int, rules: Sequence[Rule], values: frozenset[str]) -> Iterator[Refusal]:
     operand = use.operands[number]
     reader, family, item = use.option.reads[number], rules[0].family, use.item + 1 + number
-    texts = {operand} if isinstance(operand, str) else {rule.values[operand] for rule in rules}
-    odd = odd_ones(reader, texts, family)
+    odd = odd_ones(reader, values, family)
     wrong = {value: found for value in odd if (found := why_not(reader, value, family))}
     for rule in rules if wrong else ():
         if error := wrong.get(rule.text(operand)):
@@ -112,42 +126,67 @@ def _unreadable(use: Use, number: int, rules: Sequence[Rule]) -> Iterator[Refusa
             yield Refusal(rule.line, item, str(error), kind, option=use.option.name)
 
 
-def _old_negation(use: Use, rules: Sequence[Rule]) -> Iterator[Refusal]:
+def _old_negation(use: Use, rules: Sequence[Rule], values: frozenset[str]) -> Iterator[Refusal]:
     """`-s ! 10.0.0.0/8`, which old releases of iptables take, and `-s !10.0.0.0/8`, which none does."""
-    if not use.option.negatable or not use.operands or "!" not in rules[0].home.document.text:
+    if not any(value.startswith("!") for value in values):
         return
     operand = use.operands[0]
-    texts = {operand} if isinstance(operand, str) else {rule.values[operand] for rule in rules}
-    if not any(value.startswith("!") for value in texts):
-        return
     reason = f"! stands before {use.option.name}, not behind it"
     for rule in rules:
         if rule.text(operand).startswith("!"):
             yield Refusal(rule.line, use.item + 1, reason, Kind.NEGATION, option=use.option.name)
 
 
-def _about_places(ruleset: Ruleset, shape: Shape, rules: Iterable[Rule]) -> Iterator[Refusal]:
+def _about_places(ruleset: Ruleset, shape: Shape, rules: Sequence[Rule]) -> Iterator[Refusal]:
     if not shape.command or shape.command.option.name not in ("-A", "-I", "-R"):
         return
-    known: dict[tuple[str, str, str], tuple[Misplaced, ...]] = {}
-    use = shape.parameter("-p")
-    protocol: Operand = use.operands[0] if use and use.operands else ""
+    if isinstance(_protocol_operand(shape), str):  # the same for all rules: asked once for each kind of chain
+        places = set(map(_place, rules))
+        if not any(_misplaced(rules[0], *place) for place in _kinds(ruleset, places)):
+            return
+    known: dict[tuple[str, str, frozenset[str], str], Sequence[Misplaced]] = {}
     for rule in rules:
-        key = (rule.table, rule.chain, protocol if isinstance(protocol, str) else rule.values[protocol])
+        around = _circumstances(ruleset, rule.chain, rule.home)
+        key = (*around, rule.text(_protocol_operand(shape)))
         if key not in known:
-            table = ruleset.tables.get(rule.table)
-            hooks = table.hooks.get(rule.chain, frozenset()) if table else frozenset()
-            known[key] = tuple(misplaced(shape, Circumstances(rule.table, rule.chain, hooks, rule.protocol)))
+            known[key] = _misplaced(rule, *around)
         for found in known[key]:
             kind = Kind.PROTOCOL if found.protocol else Kind.PLACE
             yield Refusal(rule.line, found.item, found.reason, kind, found.backends)
 
 
+def _protocol_operand(shape: Shape) -> Operand:
+    use = shape.parameter("-p")
+    return use.operands[0] if use and use.operands else ""
+
+
+def _kinds(ruleset: Ruleset, places: Iterable[tuple[str, Home]]) -> set[tuple[str, str, frozenset[str]]]:
+    """The different circumstances of chains; a chain of one's own is what leads to it."""
+    return {_circumstances(ruleset, chain, home) for chain, home in places}
+
+
+def _circumstances(ruleset: Ruleset, chain: str, home: Home) -> tuple[str, str, frozenset[str]]:
+    table = ruleset.tables.get(home.table)
+    hooks = table.hooks.get(chain, frozenset()) if table else frozenset()
+    return home.table, chain if chain in _ASKED_BY_NAME else "", hooks
+
+
+def _misplaced(rule: Rule, table: str, chain: str, hooks: frozenset[str]) -> Sequence[Misplaced]:
+    return tuple(misplaced(rule.shape, Circumstances(table, chain, hooks, rule.protocol)))
+
+
 def _about_values(ruleset: Ruleset, shape: Shape, rules: Iterable[Rule]) -> Iterator[Refusal]:
-    if not wants_values(shape):
+    holes = looked_at(shape)
+    if holes is None:
         return
+    known: dict[tuple[object, ...], Sequence[Misplaced]] = {}
     for rule in rules:
-        table = ruleset.tables.get(rule.table)
-        for found in at_odds(rule, bool(table and rule.jump in table.chains)):
+        values = rule.values
+        chain = rule.chain if rule.chain in _ASKED_BY_NAME else ""
+        key = (rule.table, chain, *[values[hole] for hole in holes])
+        if key not in known:
+            table = ruleset.tables.get(rule.table)
+            known[key] = tuple(at_odds(rule, bool(table and rule.jump in table.chains)))
+        for found in known[key]:
             kind = Kind.PROTOCOL if found.protocol else Kind.LIMIT if found.limit else Kind.TOGETHER
             yield Refusal(rule.line, found.item, found.reason, kind, found.backends)

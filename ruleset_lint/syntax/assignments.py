@@ -33,8 +33,9 @@ _EXPANSION = (
     r"|(?P<code>\$\([^()]*\)|\$\{[^{}]*\}|`[^`]*`)"
 )
 _QUOTED = r"""'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|\\(?P<escaped>.)"""
-_PIECE = re.compile(rf"""{_QUOTED}|{_EXPANSION}|(?P<text>[^'"\\$`]+|.)""", re.DOTALL)
-_QUOTED_PIECE = re.compile(rf"""\\(?P<escaped>[\\$`"\n])|{_EXPANSION}|(?P<text>[^\\$`]+|.)""", re.DOTALL)
+# compiled when there is a value to take apart: most runs see none
+_PIECE = rf"""(?s:{_QUOTED}|{_EXPANSION}|(?P<text>[^'"\\$`]+|.))"""
+_QUOTED_PIECE = rf"""(?s:\\(?P<escaped>[\\$`"\n])|{_EXPANSION}|(?P<text>[^\\$`]+|.))"""
 
 
 class Quote(Enum):
@@ -166,8 +167,8 @@ def _parse_line(line: str) -> Node:
         return Unparsed(offset + 1, "the quote is never closed" if quote else "not a statement that the shell takes")
 
 
-def _pieces(raw: str, pattern: re.Pattern[str] = _PIECE) -> Iterator[Piece]:
-    for match in pattern.finditer(raw):
+def _pieces(raw: str, pattern: str = _PIECE) -> Iterator[Piece]:
+    for match in re.finditer(pattern, raw):
         kind, text = match.lastgroup, match[match.lastgroup or 0]
         if kind == "double":
             yield from _pieces(text, _QUOTED_PIECE)
@@ -187,10 +188,10 @@ def _quote(raw: str) -> Quote:
     visible = raw.rstrip("\r")
     if visible and (visible[0] in TYPOGRAPHIC_QUOTES or visible[-1] in TYPOGRAPHIC_QUOTES):
         return Quote.TYPOGRAPHIC
-    kinds = {match.lastgroup for match in _PIECE.finditer(visible)}
+    kinds = {match.lastgroup for match in re.finditer(_PIECE, visible)}
     if not kinds & {"single", "double"}:
         return Quote.NONE
-    whole = _PIECE.fullmatch(visible)
+    whole = re.fullmatch(_PIECE, visible)
     return Quote(whole.lastgroup) if whole and whole.lastgroup in ("single", "double") else Quote.MIXED
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from lark import UnexpectedInput
 
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Lines, Unparsed
 from ruleset_lint.syntax.nodes import CHAIN, ChainLine, Commit, Counters, Node, RuleLine, TableLine, chain_line
-from ruleset_lint.syntax.patterns import Pattern, PatternReader, parse_words
-from ruleset_lint.syntax.scanners import Scanner, rule_scanner, starting_scanner
+from ruleset_lint.syntax.patterns import PatternReader, parse_words
+from ruleset_lint.syntax.scanners import Learner, Scanner
 from ruleset_lint.syntax.words import Word, split_words
 from ruleset_lint.text import encode
 
@@ -22,48 +21,42 @@ _COUNTERS = re.compile(r"\[([0-9]+):([0-9]+)\]")
 _BRACKET = re.compile(r"\[[^:\]]+:[^\]]+\]")  # what stands between is looked at with --counters only
 
 
-@dataclass(slots=True)
-class _Reader:
-    """What is remembered from line to line."""
-
-    start: Scanner
-    patterns: PatternReader = field(default_factory=PatternReader)
-    scanners: dict[tuple[Pattern, bool, bool], Scanner | None] = field(default_factory=dict)
-
-    def scanner_behind(self, before: Scanner, node: Node, line: str) -> Scanner:
-        """The scanner of a line that was read word by word: from now on tried behind lines like the one before."""
-        if not isinstance(node, RuleLine):
-            return self.start
-        key = (node.pattern, line.startswith("["), '"' in line)
-        if key not in self.scanners:
-            self.scanners[key] = rule_scanner(node.pattern, line)
-        found = self.scanners[key]
-        if found:
-            before.precedes(found)
-        return found or self.start
-
-
 def parse(path: str, text: str) -> Document[Node]:
     """A ruleset line by line; a line that restore's own reader refuses is Unparsed."""
     nodes: list[Node] = []
     starts = [0]
-    reader = _Reader(starting_scanner())
-    scanner = reader.start
+    patterns, learner = PatternReader(), Learner()
+    scanner: Scanner | None = None
     while starts[-1] < len(text):
-        start = starts[-1]
-        for follower in scanner.followers:
-            match = follower.match(text, start)
-            if match and match.end() - start <= _SURELY_SHORT:
-                nodes.append(follower.node(match))
-                starts.append(match.end())
-                scanner = follower
-                break
-        else:
-            line = _line_at(text, start)
-            nodes.append(_parse_line(reader.patterns, line))
-            starts.append(min(start + len(line) + 1, len(text)))
-            scanner = reader.scanner_behind(scanner, nodes[-1], line)
+        if learner.is_due:
+            scanner = learner.scanner()
+        if scanner:
+            _scan(scanner, text, nodes, starts)
+        if starts[-1] < len(text):
+            _read_line(text, nodes, starts, patterns, learner)
     return Document(path, text, Lines(nodes, starts))
+
+
+def _scan(scanner: Scanner, text: str, nodes: list[Node], starts: list[int]) -> None:
+    """Read lines as long as they are like lines read before."""
+    builds, start = scanner.builds, starts[-1]
+    for match in scanner.lines(text, start):
+        build, end = builds.get(match.lastindex), match.end()
+        if build is None or end - start > _SURELY_SHORT:
+            return
+        nodes.append(build(match))
+        starts.append(end)
+        start = end
+
+
+def _read_line(text: str, nodes: list[Node], starts: list[int], patterns: PatternReader, learner: Learner) -> None:
+    """Read one line word by word."""
+    line = _line_at(text, starts[-1])
+    node = _parse_line(patterns, line)
+    nodes.append(node)
+    starts.append(min(starts[-1] + len(line) + 1, len(text)))
+    if isinstance(node, RuleLine):
+        learner.learn(node, line)
 
 
 def _line_at(text: str, start: int) -> str:

@@ -51,14 +51,3 @@ Node = TableLine | ChainLine | Commit | RuleLine | Comment | Blank | Unparsed
 def chain_line(match: re.Match[str]) -> ChainLine:
     """The node of a line that CHAIN matches."""
     return ChainLine(match[1], match[2], Counters(int(match[3]), int(match[4])))
-
-
-def plain_rule_line(pattern: Pattern, match: re.Match[str]) -> RuleLine:
-    """The node of a rule whose values are the groups of a match."""
-    return RuleLine(pattern, match.groups(), None)
-
-
-def counted_rule_line(pattern: Pattern, match: re.Match[str]) -> RuleLine:
-    """The node of a rule whose counters are the first two groups of a match, its values the others."""
-    packets, size, *values = match.groups()
-    return RuleLine(pattern, tuple(values), Counters(int(packets), int(size)))

@@ -1,70 +1,154 @@
-"""Scanners: one regular expression for all lines of a pattern. Knows no option's meaning.
+"""One regular expression for all lines that look like lines read before. Knows no option's meaning.
 
-Most lines of a large ruleset look like one shortly before. A scanner reads such a line in one step of the regular
-expression engine; a line that no scanner takes is read word by word, and gives the next scanner.
+The patterns of a ruleset make a tree of words: each line is one way through it, and the regular expression engine finds
+the way in one step. A line that is none of them is read word by word, and gives the tree another way.
 """
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
-from ruleset_lint.syntax.nodes import CHAIN, Node, chain_line, counted_rule_line, plain_rule_line
+from ruleset_lint.syntax.nodes import CHAIN, ChainLine, Counters, Node, RuleLine
 from ruleset_lint.syntax.patterns import FREE_TEXT, MEANINGFUL, Pattern
 from ruleset_lint.syntax.words import Form, split_words
 
 _VALUE = r'([^-! "\t\0\n][^ "\t\0\n]*)'
 _QUOTED = r'"([^"\\\0\n]*)"'
-_COUNTERS = r"\[([0-9]{1,20}):([0-9]{1,20})\] "
+_COUNTERS = r"\[([0-9]{1,20}):([0-9]{1,20})\]"
+_OTHER_LINE = r"[^\n]*\n?()"
 # behind these, a meaningful word must not pass for a value
 _DECIDING = frozenset({"-j", "-g", "-m", "-p", "--jump", "--goto", "--match", "--protocol"})
-_MOST_FOLLOWERS = 6
 _NOT_MEANINGFUL = "(?!(?:" + "|".join(sorted(map(re.escape, MEANINGFUL))) + r")[ \n])"
+_MOST_WORDS = 64
+_MOST_PATTERNS = 256  # the groups of them all are cleared for every line
+
+Build = Callable[[re.Match[str]], Node]
 
 
-@dataclass(slots=True, eq=False)
-class Scanner:
-    """Reads lines that look alike, line ending included; `followers` read what came behind such lines, latest first."""
+class Way(NamedTuple):
+    """How lines of a pattern look: a piece of the expression for each word, and the node that the groups make."""
 
-    match: Callable[[str, int], re.Match[str] | None]
-    node: Callable[[re.Match[str]], Node]
-    followers: list[Scanner] = field(default_factory=list)
-
-    def precedes(self, follower: Scanner) -> None:
-        """Remember what has come behind."""
-        if follower in self.followers:
-            self.followers.remove(follower)
-        self.followers.insert(0, follower)
-        del self.followers[_MOST_FOLLOWERS:]
+    pieces: tuple[str, ...]
+    build: Callable[[tuple[int, ...]], Build]  # given the numbers of the groups
 
 
-def starting_scanner() -> Scanner:
-    """Reads nothing; what follows it, and itself, is the scanner of `:CHAIN policy [0:0]` lines."""
-    chains = Scanner(re.compile(CHAIN.pattern + "\n").match, chain_line)
-    chains.precedes(chains)
-    return Scanner(re.compile("(?!)").match, chain_line, [chains])
+def _chain_lines(groups: tuple[int, ...]) -> Build:
+    name, policy, packets, size = groups
+    return lambda match: ChainLine(match[name], match[policy], _counters(match[packets], match[size]))
 
 
-def rule_scanner(pattern: Pattern, line: str) -> Scanner | None:
-    """The scanner of rule lines that look like this one; None if it is not simple enough."""
-    counters = re.match(_COUNTERS, line)
+@lru_cache(maxsize=256)
+def _counters(packets: str, size: str) -> Counters:
+    """Most chains of a file that was not saved by a live host have seen nothing."""
+    return Counters(int(packets), int(size))
+
+
+_CHAINS = Way((CHAIN.pattern,), _chain_lines)
+
+
+class Scanner(NamedTuple):
+    """`lines(text, start)` matches line after line; the number of the last group says which way, 0 or another: none."""
+
+    lines: Callable[[str, int], Iterator[re.Match[str]]]
+    builds: dict[int | None, Build]
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A place in the tree: the pieces that may come next, and the way that ends here."""
+
+    depth: int = 0
+    next: dict[str, _Branch] = field(default_factory=dict)
+    way: Way | None = None
+
+
+@dataclass(slots=True)
+class Learner:
+    """Collects the ways of a document, and says when a new scanner is worth its making."""
+
+    ways: dict[tuple[str, ...], Way] = field(default_factory=lambda: {_CHAINS.pieces: _CHAINS})
+    seen: set[tuple[Pattern, bool, bool]] = field(default_factory=set)
+    unscanned: int = 0  # rule lines read word by word since the last scanner was made
+    fresh: bool = False  # whether a way has come since then
+
+    def learn(self, node: RuleLine, line: str) -> None:
+        """Remember how a line looks that was read word by word."""
+        self.unscanned += 1
+        key = (node.pattern, node.counters is not None, '"' in line)
+        if key in self.seen or len(self.ways) >= _MOST_PATTERNS:
+            return
+        self.seen.add(key)
+        way = rule_way(node.pattern, line)
+        if way and way.pieces not in self.ways:
+            self.ways[way.pieces] = way
+            self.fresh = True
+
+    @property
+    def is_due(self) -> bool:
+        """Whether lines read word by word have cost more than a new scanner does."""
+        return self.fresh and self.unscanned > 64 + 8 * len(self.ways)
+
+    def scanner(self) -> Scanner:
+        """A scanner of all ways known so far."""
+        self.unscanned, self.fresh = 0, False
+        return make_scanner(tuple(self.ways.values()))
+
+
+def make_scanner(ways: Sequence[Way]) -> Scanner:
+    """The scanner of lines that go one of these ways."""
+    root = _Branch()
+    for way in ways:
+        branch = root
+        for piece in way.pieces:
+            branch = branch.next.setdefault(piece, _Branch(branch.depth + 1))
+        branch.way = way
+    builds: dict[int | None, Build] = {}
+    expression, _ = _expression(root, (), 1, builds)
+    return Scanner(re.compile(f"{expression}|{_OTHER_LINE}").finditer, builds)
+
+
+def _expression(
+    branch: _Branch, groups: tuple[int, ...], free: int, builds: dict[int | None, Build]
+) -> tuple[str, int]:
+    """The expression of all that may come behind a place, and the number of the next free group.
+
+    `groups` are the numbers of the values before it. The last group of a way is empty: its number tells the way.
+    """
+    parts = []
+    if branch.way:
+        builds[free] = branch.way.build(groups)
+        parts.append(r"\n()")
+        free += 1
+    # words before values: a value may look like a word, and not the other way round
+    for piece in sorted(branch.next, key=lambda piece: "(" in piece):
+        own = range(free, free + re.compile(piece).groups)
+        behind, free = _expression(branch.next[piece], (*groups, *own), own.stop, builds)
+        parts.append((" " if branch.depth else "") + piece + behind)
+    return (parts[0] if len(parts) == 1 else "(?:" + "|".join(parts) + ")"), free
+
+
+def rule_way(pattern: Pattern, line: str) -> Way | None:
+    """The way of rule lines that look like this one; None if it is not simple enough."""
+    counters = re.match(_COUNTERS + " ", line)
     rule = line[counters.end() :] if counters else line
     words = list(split_words(rule))
     raw = [rule[word.start : word.end] for word in words]
     simple = " ".join(raw) == rule and not any(word.form is Form.ASSIGNMENT for word in words)
-    if not rule.startswith("-") or not simple or len(words) != len(pattern.items):  # else it could read a table line
-        return None
+    if not rule.startswith("-") or not simple or not len(words) == len(pattern.items) <= _MOST_WORDS:
+        return None  # one that does not start with a dash could be a table line
     before = ["", *raw]
     pieces = [
         re.escape(text) if item.text is not None else _group(text, before[number])
         for number, (item, text) in enumerate(zip(pattern.items, raw, strict=True))
     ]
-    expression = re.compile((_COUNTERS if counters else "") + " ".join(pieces) + "\n")
-    build = counted_rule_line if counters else plain_rule_line
-    made = Scanner(expression.match, functools.partial(build, pattern))
-    return made if made.match(line + "\n", 0) else None
+    pieces = [_COUNTERS, *pieces] if counters else pieces
+    if not re.fullmatch(" ".join(pieces), line):
+        return None
+    return Way(tuple(pieces), _counted_rules(pattern) if counters else _plain_rules(pattern))
 
 
 def _group(text: str, before: str) -> str:
@@ -72,3 +156,22 @@ def _group(text: str, before: str) -> str:
     if before in FREE_TEXT and text.startswith('"'):
         return _QUOTED
     return (_NOT_MEANINGFUL if before in _DECIDING else "") + _VALUE
+
+
+def _plain_rules(pattern: Pattern) -> Callable[[tuple[int, ...]], Build]:
+    def build(groups: tuple[int, ...]) -> Build:
+        if len(groups) > 1:
+            return lambda match: RuleLine(pattern, match.group(*groups), None)
+        return lambda match: RuleLine(pattern, tuple([match[group] for group in groups]), None)
+
+    return build
+
+
+def _counted_rules(pattern: Pattern) -> Callable[[tuple[int, ...]], Build]:
+    def build(groups: tuple[int, ...]) -> Build:
+        packets, size, *values = groups
+        return lambda match: RuleLine(
+            pattern, tuple([match[value] for value in values]), _counters(match[packets], match[size])
+        )
+
+    return build
