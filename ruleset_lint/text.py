@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 # C0 and C1 controls, DEL, line separators, bidirectional overrides, lone surrogates (undecodable bytes).
@@ -26,8 +25,7 @@ class Position(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace the text of a span. An empty span inserts, an empty text deletes."""
 
     span: Span

@@ -7,7 +7,7 @@ or `bad-*` with the tree of a machine, an optional `ruleset-lint.toml`, and an o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -67,12 +67,12 @@ def judge(fixture: Fixture, contents: Files, scratch: Path) -> Outcome:
     """What the fixture's rule says of these contents, with those present that it yields to."""
     configuration = _configuration(fixture)
     outcome = run(_host(fixture, contents, configuration, scratch), _needed(fixture.rule), configuration, today=TODAY)
-    return replace(outcome, hits=tuple(hit for hit in outcome.hits if hit.rule.id == fixture.rule))
+    return outcome._replace(hits=tuple(hit for hit in outcome.hits if hit.rule.id == fixture.rule))
 
 
 def _configuration(fixture: Fixture) -> Configuration:
     file = fixture.path / "ruleset-lint.toml" if fixture.path.is_dir() else fixture.beside(".toml")
-    return replace(read(file), source=file.name) if file.exists() else Configuration()
+    return read(file)._replace(source=file.name) if file.exists() else Configuration()
 
 
 def _host(fixture: Fixture, contents: Files, configuration: Configuration, scratch: Path) -> Host:

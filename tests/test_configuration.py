@@ -49,7 +49,7 @@ def test_reads_every_key() -> None:
 
 
 def test_every_key_is_a_setting() -> None:
-    assert {key.replace("-", "_") for key in READERS} == set(Configuration.__slots__) - {"source"}
+    assert {key.replace("-", "_") for key in READERS} == set(Configuration._fields) - {"source"}
 
 
 def test_reads_a_table_of_pyproject() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ruleset_lint.model.entries import ConntrackTable, conntrack_table
+from ruleset_lint.model.counting import conntrack_table
+from ruleset_lint.model.entries import ConntrackTable
 from ruleset_lint.syntax.conntrack import parse
 
 BACK = "src=192.0.2.10 dst=10.0.0.1 sport=9 dport=9 mark=0 use=1\n"
@@ -49,6 +50,4 @@ def test_share_of_an_empty_table() -> None:
 
 
 def test_first_line_of_a_service(table: ConntrackTable) -> None:
-    found = table.first("tcp", 22)
-    assert found is not None
-    assert found.number == 4
+    assert table.firsts["tcp", 22].number == 4

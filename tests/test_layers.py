@@ -43,6 +43,8 @@ def imports(path: Path) -> Iterator[str]:
             module = "." * node.level + (node.module or "")
             names = (f"{module.rstrip('.')}.{alias.name}" for alias in node.names)
             yield from names if module in ("ruleset_lint", ".") else (module,)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
+            yield from (name.value for name in node.args if isinstance(name, ast.Constant))
 
 
 def part(module: str) -> str | None:
@@ -105,4 +107,18 @@ def test_imports_no_more_than_it_needs(module: str, unwanted: set[str]) -> None:
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
     )
+    assert set(result.stdout.split()) & unwanted == set()
+
+
+def test_a_ruleset_alone_needs_no_parser_of_settings() -> None:
+    program = "import sys, ruleset_lint; ruleset_lint.check_text('*filter\\nCOMMIT\\n'); print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    unwanted = {
+        "tomli",
+        "ruleset_lint.syntax.modprobe",
+        "ruleset_lint.syntax.conntrack",
+        "ruleset_lint.gather.settings",
+    }
     assert set(result.stdout.split()) & unwanted == set()

@@ -84,7 +84,7 @@ def test_json_has_the_names_of_the_library() -> None:
 )
 def test_github_escapes_messages(message: str, expected: str) -> None:
     found = report_on(TEXT, DROPS)
-    first = replace(found.findings[0], message=message)
+    first = found.findings[0]._replace(message=message)
     annotation = github.render(replace(found, findings=(first,)))
     assert annotation == (
         f"::error title=ruleset-lint verdict/drops,file=etc/0.rules,line=2,endLine=2,col=8,endColumn=12::{expected}\n"
@@ -93,7 +93,7 @@ def test_github_escapes_messages(message: str, expected: str) -> None:
 
 def test_github_escapes_paths() -> None:
     found = report_on(TEXT, DROPS)
-    first = replace(found.findings[0], path="a,b:c%d\ne", end_line=3)
+    first = found.findings[0]._replace(path="a,b:c%d\ne", end_line=3)
     assert "file=a%2Cb%3Ac%25d\\x0ae,line=2,endLine=3::" in github.render(replace(found, findings=(first,)))
 
 

@@ -60,15 +60,15 @@ def test_colors_change_nothing_else() -> None:
 def test_shows_where_a_place_in_another_file_is() -> None:
     found = report_on(TEXT, TWICE)
     finding = found.findings[0]
-    elsewhere = replace(finding.related[0], path="etc/other")
-    shown = full.render(replace(found, findings=(replace(finding, related=(elsewhere,)),)))
+    elsewhere = finding.related[0]._replace(path="etc/other")
+    shown = full.render(replace(found, findings=(finding._replace(related=(elsewhere,)),)))
     assert "     --> etc/other:2:8\n    2 | :INPUT DROP" in shown
 
 
 def test_shows_the_first_of_many_places() -> None:
     found = report_on(TEXT, TWICE)
     finding = found.findings[0]
-    many = replace(finding, related=finding.related * (full.MOST_RELATED + 2))
+    many = finding._replace(related=finding.related * (full.MOST_RELATED + 2))
     shown = full.render(replace(found, findings=(many,)))
     assert shown.count("DROP is here") == full.MOST_RELATED
     assert "      = and 2 places more\n" in shown

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ruleset_lint.model.settings import (
-    ModuleOptions,
-    ServiceConfig,
-    Setting,
-    SysctlReader,
-    Sysctls,
-    drop_in_order,
-    module_options,
-    modules_load,
-    service_config,
-    sysctl_order,
-    sysctls,
-)
+from ruleset_lint.model.origin import drop_in_order
+from ruleset_lint.model.precedence import module_options, modules_load, service_config, sysctl_order, sysctls
+from ruleset_lint.model.settings import ModuleOptions, ServiceConfig, Setting, SysctlReader, Sysctls
 from ruleset_lint.syntax import assignments, modprobe, modules, sysctl
 from ruleset_lint.text import Span
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruleset_lint.model.settings import service_config
+from ruleset_lint.model.precedence import service_config
 from ruleset_lint.model.slips import Mistake, Slip, slips
 from ruleset_lint.syntax import assignments
 

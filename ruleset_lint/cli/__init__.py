@@ -19,4 +19,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(0)
     gc.disable()  # next to nothing becomes garbage in one run, and looking for it takes a fifth of the time
     run: Callable[[list[str]], int] = import_module("ruleset_lint.cli.app").run
-    sys.exit(run(words))
+    code = run(words)
+    gc.freeze()  # or the interpreter would look for garbage once more, in all there is, before it ends
+    sys.exit(code)

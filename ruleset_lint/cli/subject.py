@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ruleset_lint.api import Checked, check_found
@@ -65,8 +65,7 @@ def _configuration(subject: Subject, found: Found) -> Configuration:
     if path is None and not subject.isolated:
         path = find_configuration(Path.cwd(), [Path(root) for root in found.roots])
     configuration = read_configuration(path) if path else Configuration()
-    return replace(
-        configuration,
+    return configuration._replace(
         select=subject.select or configuration.select,
         ignore=subject.ignore or configuration.ignore,
     )

@@ -168,7 +168,7 @@ def _load_tree(tree: Tree, request: _Request, asked: Iterable[str] = (), extra: 
     host = build_host(
         _own_rulesets_first(sources, tree, judged.profiles),
         judged,
-        replace(request.options, family=None, fragment=None),
+        request.options._replace(family=None, fragment=None),
         root=tree.shown,
         complete=complete,
         sysctl_reader=sysctl_reader(judged.profiles, linked=not complete or sysctl_conf_is_linked(tree)),

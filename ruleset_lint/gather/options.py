@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ruleset_lint.netfilter.releases import Backend
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """None: the files tell. `stdin_filename` is the path that standard input stands for.
 
     `family` and `fragment` concern rulesets that are given one by one or in folders that are no machine.

@@ -5,12 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
-
-import tomli
+from typing import Any, NamedTuple, NoReturn
 
 from ruleset_lint.lint.configuration_values import READERS
 from ruleset_lint.lint.finding import Severity
@@ -31,8 +29,7 @@ class ConfigurationError(ValueError):
     """A configuration that cannot be used; the text is one line and says where and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(NamedTuple):
     """Settings of a run; all of them have a default. `ram` is in bytes. `source` is the file they come from, if any."""
 
     select: tuple[str, ...] = ()
@@ -108,8 +105,8 @@ def parse(text: str, path: str) -> Configuration:
     """The configuration in a text; in a pyproject.toml the table `tool.ruleset-lint`. Raises ConfigurationError."""
     _guard(text, path)
     try:
-        found: object = tomli.loads(text)
-    except (tomli.TOMLDecodeError, RecursionError) as error:
+        found = _toml(text)
+    except (ValueError, RecursionError) as error:
         _refuse(path, _toml_reason(error))
     for name in ("tool", _TOOL) if Path(path).name == "pyproject.toml" else ():
         found = found.get(name, {}) if isinstance(found, dict) else {}
@@ -130,7 +127,13 @@ def _guard(text: str, path: str) -> None:
             _refuse(f"{path}:{number}", f"key with more than {MOST_DOTS} dots")
 
 
-def _toml_reason(error: tomli.TOMLDecodeError | RecursionError) -> str:
+def _toml(text: str) -> object:
+    """What a text holds. The parser is imported when there is a configuration, which most runs have not."""
+    loads: Callable[[str], object] = import_module("tomli").loads
+    return loads(text)
+
+
+def _toml_reason(error: ValueError | RecursionError) -> str:
     reason = str(error).split("\n")[0]
     return f"no TOML: {reason[:200]}"
 

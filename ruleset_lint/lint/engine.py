@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 from ruleset_lint.lint.configuration import Configuration
 from ruleset_lint.lint.facts import SUPPRESSIONS, combinations, missing
@@ -17,8 +17,7 @@ from ruleset_lint.model.host import Host
 from ruleset_lint.syntax.document import Document
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A finding with what the engine knows of it: the rule, the severity and the confidence that count."""
 
     rule: RuleInfo
@@ -27,16 +26,14 @@ class Hit:
     confidence: Confidence
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A rule that was not run, and the facts it lacked."""
 
     rule: RuleInfo
     facts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What rules found on one host. `suppressed` are the hits that comments silence, as they were before."""
 
     host: Host
@@ -163,7 +160,7 @@ def _is_out(hit: Hit, place: Place, configuration: Configuration) -> bool:
 
 def _left(hit: Hit, gone: Sequence[Place]) -> Hit:
     finding = without(hit.finding, gone) if gone else hit.finding
-    return replace(hit, finding=finding or hit.finding)
+    return hit._replace(finding=finding or hit.finding)
 
 
 def _order(hit: Hit) -> tuple[str, int, int, str]:

@@ -30,8 +30,7 @@ class Frame(NamedTuple):
     cut: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedPlace:
+class ReportedPlace(NamedTuple):
     """A place: lines and columns count code points from 1, the end is the position behind the last one."""
 
     path: str
@@ -40,11 +39,10 @@ class ReportedPlace:
     end_line: int
     end_column: int
     note: str
-    frame: Frame = field(repr=False)
+    frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedEdit:
+class ReportedEdit(NamedTuple):
     """Replace what stands between two positions of the finding's file by a text."""
 
     line: int
@@ -54,8 +52,7 @@ class ReportedEdit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedFix:
+class ReportedFix(NamedTuple):
     """A remedy: edits, or (`emits`) the kind of file that `ruleset-lint rewrite` writes."""
 
     title: str
@@ -64,8 +61,7 @@ class ReportedFix:
     edits: tuple[ReportedEdit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedFinding:
+class ReportedFinding(NamedTuple):
     """A finding. `fingerprint` stays the same when lines move or counters change, and no two in a report are equal."""
 
     rule: str
@@ -82,19 +78,17 @@ class ReportedFinding:
     fingerprint: str
     help: tuple[str, ...]
     note: str
-    frame: Frame = field(repr=False)
+    frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedRule:
+class SkippedRule(NamedTuple):
     """A rule that was not run on some host, and the facts it lacked there."""
 
     rule: str
     facts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedAs:
+class JudgedAs(NamedTuple):
     """The releases that findings were judged for: short names, titles, and why these."""
 
     names: tuple[str, ...]

@@ -37,7 +37,7 @@ class RuleInfo(NamedTuple):
     @property
     def needs(self) -> tuple[str, ...]:
         """Names of the facts."""
-        return tuple(inspect.signature(self.check).parameters)
+        return _parameters(self.check)
 
     @property
     def summary(self) -> str:
@@ -48,6 +48,11 @@ class RuleInfo(NamedTuple):
     def manual(self) -> str:
         """The manual page."""
         return inspect.getdoc(self.check) or ""
+
+
+@functools.cache
+def _parameters(check: Check) -> tuple[str, ...]:
+    return tuple(inspect.signature(check).parameters)
 
 
 @functools.cache
@@ -70,7 +75,7 @@ def load_rules(folder: Path, alias: str = _ALIAS) -> tuple[RuleInfo, ...]:
     package = ModuleType(alias)
     package.__path__ = [str(folder)]
     sys.modules[alias] = package
-    names = (path.relative_to(folder).with_suffix("").parts for path in sorted(folder.rglob("[!_]*.py")))
+    names = (path.relative_to(folder).with_suffix("").parts for path in sorted(folder.glob("*/[!_]*.py")))
     modules = [import_module(".".join((alias, *parts))) for parts in names]
     return tuple(sorted((found for module in modules for found in _defined(module)), key=lambda info: info.id))
 

@@ -31,7 +31,6 @@ _UDP = {
     "amanda": 10080,
 }  # fmt: skip
 _NAMES = {"tcp": _TCP, "udp": _UDP}
-_SERVICE = re.compile(r"(tcp|udp)/([A-Za-z0-9][A-Za-z0-9_.+-]{0,39})", re.IGNORECASE)
 
 
 class ServiceError(ValueError):
@@ -104,7 +103,7 @@ def service_name(service: Service) -> str | None:
 
 def parse_service(text: str) -> Service:
     """The service that "tcp/80" or "udp/domain" names. Raises ServiceError."""
-    found = _SERVICE.fullmatch(text.strip())
+    found = re.fullmatch(r"(tcp|udp)/([A-Za-z0-9][A-Za-z0-9_.+-]{0,39})", text.strip(), re.IGNORECASE)
     if not found:
         raise ServiceError(f"{text[:60]!r} names no service, write tcp/80 or udp/53")
     protocol = found[1].lower()

@@ -8,8 +8,9 @@ from ruleset_lint.netfilter.values import OutOfRangeError, number_up_to
 
 _MOST = 10  # tests, numbers of a location, ranges of a test (XT_U32_MAXSIZE)
 _NUMBER = r"[ \t]*(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,16})[ \t]*"
-_LOCATION = re.compile(rf"{_NUMBER}(?:(?:&|<<|>>|@){_NUMBER})*")
-_RANGES = re.compile(rf"{_NUMBER}(?::{_NUMBER})?(?:,{_NUMBER}(?::{_NUMBER})?)*")
+# patterns that few rulesets need are compiled when they are
+_LOCATION = rf"{_NUMBER}(?:(?:&|<<|>>|@){_NUMBER})*"
+_RANGES = rf"{_NUMBER}(?::{_NUMBER})?(?:,{_NUMBER}(?::{_NUMBER})?)*"
 
 
 def u32_tests(value: str, family: int) -> str:
@@ -19,7 +20,7 @@ def u32_tests(value: str, family: int) -> str:
         raise OutOfRangeError(f"at most {_MOST} tests expected")
     for test in tests:
         location, sign, ranges = test.partition("=")
-        if not sign or not _LOCATION.fullmatch(location) or not _RANGES.fullmatch(ranges):
+        if not sign or not re.fullmatch(_LOCATION, location) or not re.fullmatch(_RANGES, ranges):
             raise ValueError("tests of the form location=value or range expected, with && between")
         _check_size(location, ranges)
     return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ruleset_lint.model.rule import Rule
@@ -35,11 +34,10 @@ class Outcome(NamedTuple):
         return not self.falls_through and all(decision.verdict in verdicts for decision in self.decisions)
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(NamedTuple):
     table: Table
     answers: Answers
-    known: dict[str, Outcome] = field(default_factory=dict)
+    known: dict[str, Outcome]
 
 
 TERMINAL = (Verdict.ACCEPT, Verdict.DROP, Verdict.REJECT, Verdict.TRANSLATE, Verdict.ELSEWHERE)
@@ -53,7 +51,7 @@ def walk(ruleset: Ruleset, table: str, hook: str, sketch: Sketch) -> Outcome:
     chain = ruleset.chain(table, hook)
     if chain is None:
         return Outcome((Decision(Verdict.ACCEPT, None),), False)
-    walking = _Walk(ruleset.tables[table], Answers(sketch))
+    walking = _Walk(ruleset.tables[table], Answers(sketch), {})
     for name in bottom_up(walking.table, hook):
         walking.known[name] = _chain_outcome(walking, walking.table.chains[name])
     outcome = walking.known[hook]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 from ruleset_lint import __version__
 from ruleset_lint.lint.report import SCHEMA, Report, ReportedFinding, ReportedFix, ReportedPlace
@@ -17,9 +16,9 @@ def render(report: Report) -> str:
     content: Json = {
         "schema": SCHEMA,
         "version": __version__,
-        "profile": asdict(report.profile),
+        "profile": report.profile._asdict(),
         "files": report.files,
-        "skipped": [asdict(skipped) for skipped in report.skipped],
+        "skipped": [skipped._asdict() for skipped in report.skipped],
         "not_judged": report.not_judged,
         "suppressed": report.suppressed,
     }
@@ -63,5 +62,5 @@ def _fix(fix: ReportedFix) -> Json:
         "title": fix.title,
         "safety": fix.safety.value,
         "emits": fix.emits,
-        "edits": [asdict(edit) for edit in fix.edits],
+        "edits": [edit._asdict() for edit in fix.edits],
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ruleset_lint.model.host import Host
-from ruleset_lint.model.settings import ServiceConfig, service_config
+from ruleset_lint.model.precedence import service_config
+from ruleset_lint.model.settings import ServiceConfig
 from ruleset_lint.model.slips import Mistake, slips
 from ruleset_lint.netfilter.modules import current_name, gone
 from ruleset_lint.netfilter.releases import Profile
