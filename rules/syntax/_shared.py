@@ -163,8 +163,8 @@ def is_network(use: Use) -> bool:
     return bool(use.operands and use.option.reads[0] in (network, networks))
 
 
-def texts(ruleset: Ruleset, use: Use, rules: Sequence[Rule]) -> frozenset[str]:
-    """All texts that the first word of an option has in the rules of a shape of the mended ruleset."""
+def texts(ruleset: Ruleset, use: Use, rules: Sequence[Rule]) -> str:
+    """The texts that the first word of an option has in the rules, each with a line feed behind it."""
     return mended(ruleset).ruleset.texts(rules[0].shape, use.operands[0])
 
 

@@ -54,7 +54,7 @@ def host_bits(ruleset: Ruleset) -> Iterator[Finding]:
     """
     causes: dict[tuple[str, int], list[tuple[Rule, int]]] = {}
     for use, rules in _shared.uses_of(ruleset, _shared.is_network):
-        masked = set(_CLEAN.sub("", "\n".join((*_shared.texts(ruleset, use, rules), ""))).split("\n"))
+        masked = set(_CLEAN.sub("", _shared.texts(ruleset, use, rules)).split("\n"))
         for found in rules if masked - {""} else ():
             value = found.text(use.operands[0])
             if value in masked:

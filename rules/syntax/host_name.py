@@ -64,10 +64,9 @@ def host_name(ruleset: Ruleset) -> Iterator[Finding]:
         )
 
 
-def _lettered(texts: frozenset[str]) -> set[str]:
-    """Those with a letter; one look at all of them tells if there are none."""
-    together = "\n".join(texts)
-    return {text for text in texts if _LETTER.search(text)} if together.upper() != together.lower() else set()
+def _lettered(texts: str) -> set[str]:
+    """Those of the lines that have a letter; one look at all of them tells if none has."""
+    return {text for text in texts.split("\n") if _LETTER.search(text)} if texts.upper() != texts.lower() else set()
 
 
 def _names(value: str, family: int) -> Iterator[str]:

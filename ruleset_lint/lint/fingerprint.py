@@ -46,5 +46,5 @@ def _table_at(document: Document[object], offset: int) -> str:
 
 @lru_cache(maxsize=64)
 def _tables(document: Document[object]) -> tuple[list[int], list[str]]:
-    found = [(number, node.name) for number, node in enumerate(document.nodes) if isinstance(node, TableLine)]
-    return [document.lines[number].span.start for number, _ in found], [name for _, name in found]
+    found = [document.lines[number - 1] for number in document.by_kind.get(TableLine, ())]
+    return [line.span.start for line in found], [line.node.name for line in found if isinstance(line.node, TableLine)]

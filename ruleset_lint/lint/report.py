@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from ruleset_lint.lint.engine import Hit, Outcome
 from ruleset_lint.lint.facts import TITLES
@@ -13,7 +13,7 @@ from ruleset_lint.lint.finding import Confidence, Finding, Fix, Place, Safety, S
 from ruleset_lint.lint.fingerprint import fingerprint
 from ruleset_lint.lint.rules import RuleInfo
 from ruleset_lint.syntax.document import Document
-from ruleset_lint.text import Position, Span
+from ruleset_lint.text import Edit, Position, Span
 
 SCHEMA = 1
 """Version of the JSON that reports are written in; it grows when a name goes or changes its meaning."""
@@ -52,13 +52,36 @@ class ReportedEdit(NamedTuple):
     text: str
 
 
+class ReportedEdits(Sequence[ReportedEdit]):
+    """Edits whose lines and columns are looked up when asked for: a fix may have thousands, and few are printed."""
+
+    def __init__(self, document: Document[object], edits: Sequence[Edit]) -> None:
+        """Edits of a document."""
+        self._document = document
+        self._edits = edits
+
+    def __len__(self) -> int:
+        return len(self._edits)
+
+    @overload
+    def __getitem__(self, index: int) -> ReportedEdit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ReportedEdit]: ...
+    def __getitem__(self, index: int | slice) -> ReportedEdit | Sequence[ReportedEdit]:
+        if isinstance(index, slice):
+            return ReportedEdits(self._document, self._edits[index])
+        edit = self._edits[index]
+        start, end = _positions(self._document, edit.span)
+        return ReportedEdit(*start, *end, edit.text)
+
+
 class ReportedFix(NamedTuple):
     """A remedy: edits, or (`emits`) the kind of file that `ruleset-lint rewrite` writes."""
 
     title: str
     safety: Safety
     emits: str
-    edits: tuple[ReportedEdit, ...]
+    edits: Sequence[ReportedEdit]
 
 
 class ReportedFinding(NamedTuple):
@@ -202,8 +225,4 @@ def _frame(document: Document[object], offset: int, start: Position) -> Frame:
 
 
 def _fix(fix: Fix, document: Document[object]) -> ReportedFix:
-    edits = []
-    for edit in fix.edits:
-        start, end = _positions(document, edit.span)
-        edits.append(ReportedEdit(*start, *end, edit.text))
-    return ReportedFix(fix.title, fix.safety, fix.emits, tuple(edits))
+    return ReportedFix(fix.title, fix.safety, fix.emits, ReportedEdits(document, fix.edits))

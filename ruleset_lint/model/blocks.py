@@ -49,7 +49,8 @@ def blocks(document: Document[Node]) -> tuple[Block, ...]:
 
 
 def _all_blocks(document: Document[Node]) -> Iterator[Block]:
-    marks = [number for number, node in enumerate(document.nodes) if not isinstance(node, RuleLine)]
+    kinds = (ChainLine, TableLine, Commit)
+    marks = sorted(number - 1 for kind in kinds for number in document.by_kind.get(kind, ()))
     first: Line[Node] | None = None
     start = 0
     declared: list[tuple[str, Line[Node]]] = []

@@ -23,7 +23,7 @@ def chain_lines(block: Block) -> Iterator[Refusal]:
     """What is refused about the chain lines of a table."""
     seen: set[str] = set()
     names = {name for name, _ in block.declarations}
-    odd = odd_ones(chain, names, 4) | (names & _VERDICTS)
+    odd = odd_ones(chain, "\n".join((*names, "")), 4) | (names & _VERDICTS)
     for name, line in block.declarations:
         if isinstance(line.node, ChainLine) and (line.node.policy != "-" or name in odd or not name[0].isalnum()):
             yield from _chain_line(block.table, line, line.node)

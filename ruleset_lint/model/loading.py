@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ruleset_lint.model.binding import Binding, bind
@@ -23,6 +23,7 @@ from ruleset_lint.syntax.patterns import Pattern
 
 @dataclass(slots=True)
 class _Chain:
+    name: str
     policy: str
     line: Line[Node] | None = None
     rules: list[Rule] = field(default_factory=list)
@@ -48,7 +49,6 @@ class _Loader:
     depends: dict[Pattern, tuple[int, ...]] = field(default_factory=dict)
     tables: dict[str, dict[str, _Chain]] = field(default_factory=dict)
     lines: dict[str, Line[Node]] = field(default_factory=dict)
-    rules: list[Rule] = field(default_factory=list)
     commands: list[Rule] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -68,7 +68,6 @@ def load(document: Document[Node], family: int = 4, *, fragment: bool | None = N
         is_fragment,
         found,
         tables,
-        tuple(loader.rules),
         tuple(itertools.chain.from_iterable(chains)),
         tuple(loader.commands),
         tuple(loader.faults),
@@ -77,35 +76,32 @@ def load(document: Document[Node], family: int = 4, *, fragment: bool | None = N
 
 def _load_block(loader: _Loader, home: Home, block: Block) -> None:
     if block.table not in loader.tables or (block.first and not loader.fragment):
-        loader.tables[block.table] = {name: _Chain("ACCEPT") for name in BUILTIN_CHAINS.get(block.table, ())}
+        loader.tables[block.table] = {name: _Chain(name, "ACCEPT") for name in BUILTIN_CHAINS.get(block.table, ())}
     if block.first:
         loader.lines[block.table] = block.first
     chains = loader.tables[block.table]
+    plain_shapes, commands = loader.plain, loader.commands
     for number, node in enumerate(block.nodes, block.start + 1):
         if isinstance(node, RuleLine):
-            plain = loader.plain.get(node.pattern)
-            chain = _declared_chain(chains, plain, node.values) if plain else None
-            if plain is None or chain is None:
+            pattern, values, _ = node
+            plain = plain_shapes.get(pattern)
+            chain = chains.get(values[plain.chain]) if plain else None
+            if plain is None or chain is None or not (chain.declared and _can_be_called(chains, plain.jump, values)):
                 _run(loader, home, node, number)
                 continue
-            rule = Rule(plain.shape, node.values, number, node.values[plain.chain], home)
+            rule = Rule(plain.shape, values, number, chain.name, home)
             chain.rules.append(rule)
-            loader.rules.append(rule)
-            loader.commands.append(rule)
+            commands.append(rule)
         elif isinstance(node, ChainLine):
             _declare(chains, block.table, home.document.lines[number - 1], node)
 
 
-def _declared_chain(chains: dict[str, _Chain], plain: _Plain, values: tuple[str, ...]) -> _Chain | None:
-    """The chain of a plain rule; None if it, or the chain that the rule calls, is not declared."""
-    chain = chains.get(values[plain.chain])
-    if chain is None or not chain.declared:
-        return None
-    if plain.jump is not None:
-        called = chains.get(values[plain.jump])
-        if called is None or not called.declared or called.policy != "-":
-            return None
-    return chain
+def _can_be_called(chains: dict[str, _Chain], jump: int | None, values: tuple[str, ...]) -> bool:
+    """Whether the chain that a plain rule calls, if it calls one, is a declared chain of one's own."""
+    if jump is None:
+        return True
+    called = chains.get(values[jump])
+    return called is not None and called.declared and called.policy == "-"
 
 
 def _plain(shape: Shape, family: int) -> _Plain | None:
@@ -123,7 +119,7 @@ def _declare(chains: dict[str, _Chain], table: str, line: Line[Node], node: Chai
     before = chains.get(node.name)
     builtin = is_builtin(table, node.name)
     policy = node.policy if builtin and node.policy != "-" else ("ACCEPT" if builtin else "-")
-    chains[node.name] = _Chain(policy, line, before.rules if before else [])
+    chains[node.name] = _Chain(node.name, policy, line, before.rules if before else [])
 
 
 def _run(loader: _Loader, home: Home, node: RuleLine, number: int) -> None:
@@ -149,10 +145,10 @@ def _run(loader: _Loader, home: Home, node: RuleLine, number: int) -> None:
 def _run_command(loader: _Loader, rule: Rule, command: Use, operands: list[str]) -> None:
     chains = loader.tables[rule.table]
     name = command.option.name
-    if name in ("-A", "-I", "-R"):
-        loader.rules.append(rule)
     if name == "-N":
-        chains[rule.chain] = _Chain("-", rule.line, chains[rule.chain].rules if rule.chain in chains else [])
+        chains[rule.chain] = _Chain(
+            rule.chain, "-", rule.line, chains[rule.chain].rules if rule.chain in chains else []
+        )
         return
     if name != "-P" or rule.chain in chains:
         _want_chain(loader, rule, command.item + 1, rule.chain)
@@ -164,7 +160,7 @@ def _run_command(loader: _Loader, rule: Rule, command: Use, operands: list[str])
     elif rule.chain in chains and len(operands) > 1 and name == "-P":
         chains[rule.chain].policy = operands[1]
     elif rule.chain in chains and len(operands) > 1 and name == "-E":
-        chains[operands[1]] = chains.pop(rule.chain)
+        chains[operands[1]] = replace(chains.pop(rule.chain), name=operands[1])
 
 
 def _want_chain(loader: _Loader, rule: Rule, item: int, name: str) -> None:
@@ -183,7 +179,7 @@ def _change_rules(loader: _Loader, rule: Rule, command: Use, number: str) -> Non
         _want_chain(loader, rule, rule.shape.jump.item + 1, rule.jump)
     if rule.chain not in chains and (loader.fragment or name == "-A"):
         # declared elsewhere, or a mistake that a rule reports
-        chains[rule.chain] = _Chain("-", declared=False)
+        chains[rule.chain] = _Chain(rule.chain, "-", declared=False)
     rules = chains[rule.chain].rules if rule.chain in chains else []
     index = int(number) - 1 if re.fullmatch("[0-9]{1,9}", number) else None
     if index is not None and not loader.fragment and not 0 <= index < len(rules) + (name == "-I"):

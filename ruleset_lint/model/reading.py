@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from functools import cache
 
 from ruleset_lint.netfilter.name_values import LONGEST_CHAIN, chain, target
@@ -23,15 +22,15 @@ _USUAL: Mapping[tuple[Reader, int], str] = {
     **{(port_list, family): rf"{_PORT}(?:,{_PORT}){{0,14}}" for family in (4, 6)},
     **{(reader, family): _NAME for reader in (chain, target) for family in (4, 6)},
 }
-_WORTHWHILE = 8  # values; below, compiling an expression takes longer than reading them
+_WORTHWHILE = 100  # characters; below, compiling an expression takes longer than reading them
 
 
-def odd_ones(reader: Reader, values: AbstractSet[str], family: int) -> AbstractSet[str]:
-    """The values that are to be looked at one by one: all but those that read beyond doubt, taken out in one step."""
+def odd_ones(reader: Reader, values: str, family: int) -> set[str]:
+    """Of values, one a line, those to look at one by one: all but those that read beyond doubt."""
     usual = _USUAL.get((reader, family))
-    if usual is None or len(values) < _WORTHWHILE:
-        return values
-    return set(_lines(usual).sub("", "\n".join((*values, ""))).split("\n")[:-1])
+    if usual is not None and len(values) > _WORTHWHILE:
+        values = _lines(usual).sub("", values)
+    return set(values.split("\n")[:-1])
 
 
 def why_not(reader: Reader, value: str, family: int) -> ValueError | None:

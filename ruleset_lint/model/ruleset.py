@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ruleset_lint.model.blocks import Block
 from ruleset_lint.model.rule import Rule
-from ruleset_lint.model.shape import Operand, Shape
+from ruleset_lint.model.shape import Operand, Shape, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.syntax.document import Document, Line
 from ruleset_lint.syntax.nodes import Node, RuleLine
@@ -118,10 +118,15 @@ class Ruleset:
     fragment: bool
     blocks: tuple[Block, ...]
     tables: Mapping[str, Table]
-    rules: tuple[Rule, ...]  # all of the file, in its order, those that were deleted again included
     live_rules: tuple[Rule, ...]
     commands: tuple[Rule, ...] = ()  # all command lines, in the file's order; `chain` is empty where a line names none
     faults: tuple[Fault, ...] = ()
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules of the file, in its order, those that were deleted again included."""
+        adding = {shape for shape in {command.shape for command in self.commands} if _adds(shape, self.family)}
+        return tuple(command for command in self.commands if command.shape in adding)
 
     @cached_property
     def by_shape(self) -> Mapping[Shape, tuple[Rule, ...]]:
@@ -143,13 +148,16 @@ class Ruleset:
         return iter(sorted(itertools.chain.from_iterable(found), key=_number))
 
     @cached_property
-    def _texts(self) -> dict[tuple[Shape, int], frozenset[str]]:
+    def _texts(self) -> dict[tuple[Shape, int], str]:
         return {}
 
-    def texts(self, shape: Shape, operand: Operand) -> frozenset[str]:
-        """All texts that an operand has in the rules of a shape: what holds for each of them holds for all rules."""
+    def texts(self, shape: Shape, operand: Operand) -> str:
+        """The texts that an operand has in the rules of a shape, each with a line feed behind it.
+
+        One look at them all tells what would take a look at each rule.
+        """
         if isinstance(operand, str):
-            return frozenset({operand})
+            return f"{operand}\n"
         if (shape, operand) not in self._texts:
             self._texts[shape, operand] = texts(self.by_shape.get(shape, ()), operand)
         return self._texts[shape, operand]
@@ -171,8 +179,15 @@ class Ruleset:
         return Span(span.start + len(content) - len(content.lstrip(" \t")), span.end)
 
 
-def texts(rules: Iterable[Rule], operand: Operand) -> frozenset[str]:
-    """All texts that an operand has in rules of one shape."""
+def _adds(shape: Shape, family: int) -> bool:
+    command = shape.command
+    return bool(command and command.operands and command.option.name in ("-A", "-I", "-R")) and not is_skipped(
+        shape, family
+    )
+
+
+def texts(rules: Iterable[Rule], operand: Operand) -> str:
+    """The texts that an operand has in rules of one shape, each with a line feed behind it."""
     if isinstance(operand, str):
-        return frozenset({operand})
-    return frozenset(map(itemgetter(operand), map(_values, rules)))
+        return f"{operand}\n"
+    return "\n".join((*map(itemgetter(operand), map(_values, rules)), ""))

@@ -45,15 +45,9 @@ def slips(ruleset: Ruleset) -> Iterator[Framing]:
     if ruleset.fragment and not any(isinstance(line.node, TableLine) for line in document.lines):
         return
     table: Line[Node] | None = None
-    plain: set[Pattern] = set()  # patterns of lines that begin with a command, which inside a table is all that matters
-    for number, node in enumerate(document.nodes, 1):
-        if table and isinstance(node, RuleLine) and (node.pattern in plain or _begins_plainly(node.pattern)):
-            plain.add(node.pattern)
-            continue
-        if table and isinstance(node, ChainLine):
-            continue
+    for number in _framing_lines(ruleset):
         line = document.lines[number - 1]
-        match node:
+        match line.node:
             case TableLine():
                 if table:
                     yield Framing(Slip.UNFINISHED, table, table, line)
@@ -71,6 +65,17 @@ def slips(ruleset: Ruleset) -> Iterator[Framing]:
                 yield Framing(Slip.OUTSIDE, line, None)
     if table:
         yield Framing(Slip.UNFINISHED, table, table)
+
+
+def _framing_lines(ruleset: Ruleset) -> list[int]:
+    """The numbers of all lines but chains and plain commands inside a table, which say nothing about where it ends."""
+    numbers: set[int] = set()
+    for kind, found in ruleset.document.by_kind.items():
+        numbers.update(found if kind not in (RuleLine, ChainLine) else ())
+    odd = {shape for shape in {command.shape for command in ruleset.commands} if not _begins_plainly(shape.pattern)}
+    numbers.update(command.number for command in ruleset.commands if odd and command.shape in odd)
+    numbers.update(*(range(block.start + 1, block.end + 1) for block in ruleset.blocks if not block.first))
+    return sorted(numbers)
 
 
 def _begins_plainly(pattern: Pattern) -> bool:

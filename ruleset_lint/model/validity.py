@@ -98,8 +98,8 @@ def _about_shape(ruleset: Ruleset, shape: Shape, rules: Sequence[Rule], negation
                 yield from _unreadable(use, number, rules, _texts(ruleset, rules, operand))
 
 
-def _texts(ruleset: Ruleset, rules: Sequence[Rule], operand: Operand) -> frozenset[str]:
-    """All texts that an operand has in rules of one shape."""
+def _texts(ruleset: Ruleset, rules: Sequence[Rule], operand: Operand) -> str:
+    """The texts that an operand has in rules of one shape, each with a line feed behind it."""
     shape = rules[0].shape
     return ruleset.texts(shape, operand) if ruleset.by_shape.get(shape) is rules else texts(rules, operand)
 
@@ -115,7 +115,7 @@ def uses(shape: Shape) -> Iterator[Use]:
         yield from part.uses
 
 
-def _unreadable(use: Use, number: int, rules: Sequence[Rule], values: frozenset[str]) -> Iterator[Refusal]:
+def _unreadable(use: Use, number: int, rules: Sequence[Rule], values: str) -> Iterator[Refusal]:
     operand = use.operands[number]
     reader, family, item = use.option.reads[number], rules[0].family, use.item + 1 + number
     odd = odd_ones(reader, values, family)
@@ -126,9 +126,9 @@ def _unreadable(use: Use, number: int, rules: Sequence[Rule], values: frozenset[
             yield Refusal(rule.line, item, str(error), kind, option=use.option.name)
 
 
-def _old_negation(use: Use, rules: Sequence[Rule], values: frozenset[str]) -> Iterator[Refusal]:
+def _old_negation(use: Use, rules: Sequence[Rule], values: str) -> Iterator[Refusal]:
     """`-s ! 10.0.0.0/8`, which old releases of iptables take, and `-s !10.0.0.0/8`, which none does."""
-    if not any(value.startswith("!") for value in values):
+    if "\n!" not in f"\n{values}":
         return
     operand = use.operands[0]
     reason = f"! stands before {use.option.name}, not behind it"

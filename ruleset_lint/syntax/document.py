@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, NamedTuple, TypeVar, overload
@@ -86,6 +87,14 @@ class Document(Generic[Node_co]):
     def nodes(self) -> Sequence[Node_co]:
         """What the lines say."""
         return self.lines.nodes if isinstance(self.lines, Lines) else [line.node for line in self.lines]
+
+    @cached_property
+    def by_kind(self) -> Mapping[type, Sequence[int]]:
+        """The numbers of the lines, from 1, by the type of what they say."""
+        found: defaultdict[type, list[int]] = defaultdict(list)
+        for number, kind in enumerate(map(type, self.nodes), 1):
+            found[kind].append(number)
+        return found
 
     def position(self, offset: int) -> Position:
         """Line and column of an offset."""
