@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
 from ruleset_lint.model.rule import Rule
@@ -67,12 +68,12 @@ def established_missing(ruleset: Ruleset) -> Iterator[Finding]:
     """
     candidates: list[Rule] | None = None
     for hook in _hooks_with_rules(ruleset):
-        # one walk with nothing known: where an accept takes all that is ESTABLISHED, no other question is left
-        letting = _letting_pass(ruleset, hook)
-        if letting is None:
+        if _lets_all_pass(ruleset, hook):
             continue
         candidates = _candidates(ruleset) if candidates is None else candidates
-        here = [made for made in candidates if hook in ruleset.tables["filter"].hooks.get(made.chain, ())]
+        hooks = ruleset.tables["filter"].hooks
+        here = [made for made in candidates if hook in hooks.get(made.chain, ())]
+        letting = _letting_pass(ruleset, hook) if here else ()
         most = max(_MOST_STEPS // (len(ruleset.live_rules) + 1), 2)
         lost = [
             made for made in here[: min(_MOST_LOOKED_AT, most)] if _loses_what_follows(ruleset, hook, made, letting)
@@ -114,15 +115,40 @@ def _states_operand(shape: Shape) -> Operand | None:
     return use.operands[0] if use and use.operands else None
 
 
-def _letting_pass(ruleset: Ruleset, hook: str) -> tuple[Rule | None, ...] | None:
-    """What may let some ESTABLISHED packet pass: rules, None for the policy. None at all if every packet passes."""
-    outcome = walk(ruleset, "filter", hook, Sketch(family=ruleset.family, state="ESTABLISHED"))
-    if outcome.must(Verdict.ACCEPT):
+def _lets_all_pass(ruleset: Ruleset, hook: str) -> bool:
+    """Whether every ESTABLISHED packet is accepted: no other question is left."""
+    chain = ruleset.tables["filter"].chains[hook]
+    if chain.policy == "DROP" and not any(map(_may_take_all, ruleset.by_shape)):
+        return False
+    return walk(ruleset, "filter", hook, Sketch(family=ruleset.family, state="ESTABLISHED")).must(Verdict.ACCEPT)
+
+
+def _may_take_all(shape: Shape) -> bool:
+    """Whether rules of the shape may accept all ESTABLISHED packets: they ask for nothing that packets differ in."""
+    accepts = shape.jump is not None or (shape.target is not None and shape.target.name == "ACCEPT")
+    return accepts and not shape.parameters
+
+
+def _letting_pass(ruleset: Ruleset, hook: str) -> Sequence[Sequence[Rule]] | None:
+    """What may let an ESTABLISHED packet pass, shape by shape; None if the policy does."""
+    table = ruleset.tables["filter"]
+    if table.chains[hook].policy != "DROP":
         return None
-    return tuple(made.rule for made in outcome.decisions if made.verdict not in (Verdict.DROP, Verdict.REJECT))
+    chains = {name for name, hooks in table.hooks.items() if hook in hooks}
+    passing = [rules for shape, rules in ruleset.by_shape.items() if _may_pass_by(shape)]
+    return [
+        here for rules in passing if (here := [one for one in rules if one.chain in chains and one.table == "filter"])
+    ]
 
 
-def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule, letting: Sequence[Rule | None]) -> bool:
+def _may_pass_by(shape: Shape) -> bool:
+    entry = shape.target.entry if shape.target else None
+    if entry is None:  # a jump: to a chain whose own rules are looked at, or to nobody knows what
+        return shape.jump is not None or shape.target is not None
+    return entry.verdict in (Verdict.ACCEPT, Verdict.TRANSLATE, Verdict.ELSEWHERE)
+
+
+def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule, letting: Sequence[Sequence[Rule]] | None) -> bool:
     table = ruleset.tables["filter"]
     for way in ways(table, hook, made) or ():
         asked = asked_on(way)
@@ -135,10 +161,10 @@ def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule, letting: Sequen
     return False
 
 
-def _may_match(letting: Sequence[Rule | None], packets: Conditions) -> bool:
+def _may_match(letting: Sequence[Sequence[Rule]] | None, packets: Conditions) -> bool:
     """Whether one of these may be about some of the packets; much less to ask than what becomes of them."""
     each = [Answers(sketch) for sketch in sketches(packets, "ESTABLISHED")]
-    return any(made is None or answers.of(made) is not Answer.NO for answers in each for made in letting)
+    return letting is None or any(answers.may_match(rules) for answers in each for rules in letting)
 
 
 def _is_one_packet(packets: Conditions) -> bool:
@@ -162,9 +188,9 @@ def _finding(ruleset: Ruleset, hook: str, lost: Sequence[Rule]) -> Finding:
 
 def _fix(ruleset: Ruleset, hook: str, made: Rule) -> Fix:
     chain = ruleset.chain("filter", hook)
-    starts = [other.line.span.start for other in chain.rules] if chain else []
-    if not starts:
+    if not chain or not chain.rules:
         return Fix("accept ESTABLISHED", safety=Safety.MANUAL)
+    start = min(chain.rules, key=attrgetter("number")).line.span.start
     test = "-m state --state" if made.shape.match("state") else "-m conntrack --ctstate"
     line = f"-A {hook} {test} RELATED,ESTABLISHED -j ACCEPT"
-    return Fix(f"add `{line}`", (Edit(Span(min(starts), min(starts)), f"{line}\n"),), Safety.UNSAFE)
+    return Fix(f"add `{line}`", (Edit(Span(start, start), f"{line}\n"),), Safety.UNSAFE)

@@ -76,12 +76,11 @@ def _edits(ruleset: Ruleset, found: list[Rule]) -> Iterator[Edit]:
 
 def _usual_edits(ruleset: Ruleset, made: Rule) -> tuple[Edit, ...]:
     """The edits where the words stand as nearly everybody writes them, found without splitting the line into words."""
-    line = made.line
-    content = ruleset.document.content(line)
-    at = content.find(_USUAL)
-    if at < 0 or '"' in content or content.count("state") > 2:
+    text, starts = ruleset.document.text, ruleset.document.starts
+    line = starts[made.number - 1], starts[made.number] if made.number < len(starts) else len(text)
+    start = text.find(_USUAL, *line)
+    if start < 0 or text.find('"', *line) >= 0 or text.count("state", *line) > 2:
         return ()
-    start = line.span.start + at
     name, option = Span(start + 4, start + 9), Span(start + 10, start + 17)
     return Edit(name, "conntrack"), Edit(option, "--ctstate")
 

@@ -16,7 +16,7 @@ from . import _shared
 
 # networks without host bits as nearly all are written; addresses without a mask have none either
 _CLEAN = re.compile(
-    r"^(?:[^/\n]*|[0-9.]*/32|[^/,\n]*/128|[0-9.]*\.0/24|[0-9.]*\.0\.0/16|[0-9]*\.0\.0\.0/8)\n", re.MULTILINE
+    r"^(?:[0-9.]*+(?:|/32|(?<=\.0)/24|(?<=\.0\.0)/16|(?<=\.0\.0\.0)/8)|[^/\n]*+|[^/,\n]*+/128)\n", re.MULTILINE
 )
 
 

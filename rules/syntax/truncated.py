@@ -51,7 +51,8 @@ def truncated(ruleset: Ruleset, profiles: tuple[Profile, ...]) -> Iterator[Findi
     causes: dict[tuple[str, str], list[tuple[Rule, int]]] = {}
     for use, rules in _shared.uses_of(ruleset, lambda use: use.option.name in longest):
         most = longest[use.option.name]
-        for found in rules:
+        longest_text = max(map(len, _shared.texts(ruleset, use, rules).split("\n")))
+        for found in rules if longest_text * 4 > most else ():
             value = found.text(use.operands[0])
             if len(value) * 4 > most and len(_encoded(value)) > most:
                 causes.setdefault((use.option.name, value), []).append((found, use.item + 1))

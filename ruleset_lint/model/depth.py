@@ -5,6 +5,8 @@ nft_chain_validate in nf_tables_api.c, NFT_JUMP_STACK_SIZE; measured on kernel 6
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from ruleset_lint.model.ruleset import Table
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 
@@ -36,11 +38,20 @@ def _measure(table: Table, start: str, longest: dict[str, tuple[int, str]]) -> N
         if name is None:
             waiting.pop()
             path.popitem()
-            below = ((longest[one][0] + 1, one) for one in table.callees[chain] if one in longest)
-            longest[chain] = max(below, default=(0, ""))
+            longest[chain] = _longest_below(table.callees[chain], longest)
+        elif not table.callees[name]:
+            longest[name] = 0, ""
         elif name not in path and name not in longest:
             path[name] = None
             waiting.append((name, iter(table.callees[name])))
+
+
+def _longest_below(callees: Sequence[str], longest: Mapping[str, tuple[int, str]]) -> tuple[int, str]:
+    most, next_on_way = 0, ""
+    for name in callees:
+        if name in longest and longest[name][0] >= most:
+            most, next_on_way = longest[name][0] + 1, name
+    return most, next_on_way
 
 
 def _way(start: str, longest: dict[str, tuple[int, str]]) -> list[str]:

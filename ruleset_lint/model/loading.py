@@ -80,7 +80,7 @@ def _load_block(loader: _Loader, home: Home, block: Block) -> None:
     if block.first:
         loader.lines[block.table] = block.first
     chains = loader.tables[block.table]
-    plain_shapes, commands = loader.plain, loader.commands
+    plain_shapes, commands, declarations = loader.plain, loader.commands, iter(block.declarations)
     for number, node in enumerate(block.nodes, block.start + 1):
         if isinstance(node, RuleLine):
             pattern, values, _ = node
@@ -93,7 +93,7 @@ def _load_block(loader: _Loader, home: Home, block: Block) -> None:
             chain.rules.append(rule)
             commands.append(rule)
         elif isinstance(node, ChainLine):
-            _declare(chains, block.table, home.document.lines[number - 1], node)
+            _declare(chains, block.table, next(declarations)[1], node)
 
 
 def _can_be_called(chains: dict[str, _Chain], jump: int | None, values: tuple[str, ...]) -> bool:

@@ -29,6 +29,6 @@ def _circles(table: Table, start: str, done: set[str]) -> Iterator[tuple[str, ..
             done.add(path.popitem()[0])
         elif called in path:
             yield tuple(path)[path[called] :]
-        elif called not in done:
+        elif called not in done and table.callees[called]:
             path[called] = len(path)
             waiting.append(iter(table.callees[called]))

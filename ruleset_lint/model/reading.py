@@ -10,8 +10,8 @@ from ruleset_lint.netfilter.name_values import LONGEST_CHAIN, chain, target
 from ruleset_lint.netfilter.nat_values import nat_address
 from ruleset_lint.netfilter.values import Reader, networks, port_list, port_range, port_span
 
-_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_ADDRESS = rf"(?:{_BYTE}\.){{3}}{_BYTE}"
+_BYTE = "(?:1[0-9]{0,2}|2(?:[0-4][0-9]?|5[0-5]?|[6-9])?|[3-9][0-9]?|0)"
+_ADDRESS = rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}"
 _PORT = "(?:0|[1-9][0-9]{0,3}|[1-5][0-9]{4})"
 _NAME = rf"[!-~]{{1,{LONGEST_CHAIN}}}"
 # what most values look like, of those that read beyond doubt
@@ -29,7 +29,7 @@ def odd_ones(reader: Reader, values: str, family: int) -> set[str]:
     """Of values, one a line, those to look at one by one: all but those that read beyond doubt."""
     usual = _USUAL.get((reader, family))
     if usual is not None and len(values) > _WORTHWHILE:
-        values = _lines(usual).sub("", values)
+        values = "" if _all(usual).fullmatch(values) else _each(usual).sub("", values)
     return set(values.split("\n")[:-1])
 
 
@@ -43,5 +43,10 @@ def why_not(reader: Reader, value: str, family: int) -> ValueError | None:
 
 
 @cache
-def _lines(expression: str) -> re.Pattern[str]:
+def _all(expression: str) -> re.Pattern[str]:
+    return re.compile(f"(?:{expression}\n)*+")
+
+
+@cache
+def _each(expression: str) -> re.Pattern[str]:
     return re.compile(f"^{expression}\n", re.MULTILINE)

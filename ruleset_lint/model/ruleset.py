@@ -18,11 +18,10 @@ from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.text import Span
 
 _number = attrgetter("number")
-_values: Callable[[Rule], tuple[str, ...]] = attrgetter("values")
+_values: Callable[[Rule], tuple[str, ...]] = itemgetter(Rule._fields.index("values"))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chain:
+class Chain(NamedTuple):
     """A chain: its policy (`-` for a chain of one's own), where it is declared, its rules in order."""
 
     name: str
@@ -159,8 +158,9 @@ class Ruleset:
         if isinstance(operand, str):
             return f"{operand}\n"
         if (shape, operand) not in self._texts:
-            self._texts[shape, operand] = texts(self.by_shape.get(shape, ()), operand)
-        return self._texts[shape, operand]
+            for number, column in enumerate(zip(*map(_values, self.by_shape.get(shape, ())), strict=True)):
+                self._texts[shape, number] = "\n".join((*column, ""))
+        return self._texts.get((shape, operand), "")
 
     def chain(self, table: str, name: str) -> Chain | None:
         """A chain, None if the ruleset does not have it."""

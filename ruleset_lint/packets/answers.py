@@ -6,7 +6,8 @@ rules has a few dozen shapes, and most of its values stand in many rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Part, Shape, Use
 from ruleset_lint.packets.sketch import Answer, Sketch, match_answer, parameter_answer
 
+_PLAIN_PORT = re.compile("[1-9][0-9]{0,3}|[1-5][0-9]{4}").fullmatch
 _Ask = Callable[[Rule], Answer]
 
 
@@ -59,6 +61,28 @@ class Answers:
                 result = answered
         return result
 
+    def may_match(self, rules: Sequence[Rule]) -> Sequence[Rule]:
+        """Those rules of one shape that may match some of the sketch's packets.
+
+        Condition by condition, each text that rules share is asked once: of 100,000 rules few are left to look at.
+        """
+        if not rules or self.known.setdefault(rules[0].shape, self._questions(rules[0])).fixed is Answer.NO:
+            return ()
+        left = rules
+        for holes, ask, known in self.known[rules[0].shape].open:
+            if len(holes) != 1:
+                continue
+            hole = holes[0]
+            texts = {made.values[hole]: made for made in left}
+            for text, made in texts.items():
+                if text not in known:
+                    known[text] = ask(made)
+            refused = {text for text in texts if known[text] is Answer.NO}
+            if len(refused) == len(texts):
+                return ()
+            left = [made for made in left if made.values[hole] not in refused] if refused else left
+        return [made for made in left if self.of(made) is not Answer.NO]
+
     def _questions(self, rule: Rule) -> _Questions:
         asked = list(self._conditions(rule.shape))
         fixed = [ask(rule) for holes, ask in asked if not holes]
@@ -66,10 +90,10 @@ class Answers:
         return _Questions(result, tuple(_Question(holes, ask, {}) for holes, ask in asked if holes))
 
     def _conditions(self, shape: Shape) -> Iterator[tuple[tuple[int, ...], _Ask]]:
-        """The holes of each condition and how it is asked, addresses last: they differ most from rule to rule."""
-        for part in shape.matches:
+        """The holes of each condition and how it is asked: what differs most from rule to rule, addresses, last."""
+        for part in sorted(shape.matches, key=lambda part: part.name not in ("state", "conntrack")):
             holes = tuple(hole for use in part.uses for hole in _holes(use))
-            yield holes, _match(part, self.sketch)
+            yield holes, _port(part, self.sketch) or _match(part, self.sketch)
         for use in sorted(shape.parameters, key=lambda use: use.option.name in ("-s", "-d")):
             yield _holes(use), _parameter(use, self.sketch)
 
@@ -84,3 +108,22 @@ def _parameter(use: Use, sketch: Sketch) -> _Ask:
 
 def _match(part: Part, sketch: Sketch) -> _Ask:
     return lambda rule: match_answer(rule, part, sketch)
+
+
+def _port(part: Part, sketch: Sketch) -> _Ask | None:
+    """How a match is asked that wants one port and nothing else, as most do: what is a plain number needs no reader."""
+    use = part.uses[0] if len(part.uses) == 1 else None
+    if use is None or use.option.name not in ("--sport", "--dport") or use.negated or not use.operands:
+        return None
+    known = sketch.source_port if use.option.name == "--sport" else sketch.destination_port
+    low, high = known or (0, 65535)
+
+    def ask(rule: Rule) -> Answer:
+        text = rule.text(use.operands[0])
+        if not _PLAIN_PORT(text):
+            return match_answer(rule, part, sketch)
+        if low == high == int(text):
+            return Answer.YES
+        return Answer.MAYBE if low <= int(text) <= high else Answer.NO
+
+    return ask

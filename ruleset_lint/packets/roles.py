@@ -65,7 +65,7 @@ def _slim(ruleset: Ruleset) -> Ruleset:
         return ruleset
     refusing = frozenset(filter(_refuses_addresses, ruleset.by_shape))
     chains = {
-        name: replace(chain, rules=tuple(made for made in chain.rules if not _names_some(made, refusing)))
+        name: chain._replace(rules=tuple(made for made in chain.rules if not _names_some(made, refusing)))
         for name, chain in table.chains.items()
     }
     return replace(ruleset, tables={**ruleset.tables, "filter": Table(table.name, table.line, chains)})

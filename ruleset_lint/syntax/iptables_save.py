@@ -55,8 +55,7 @@ def _read_line(text: str, nodes: list[Node], starts: list[int], patterns: Patter
     node = _parse_line(patterns, line)
     nodes.append(node)
     starts.append(min(starts[-1] + len(line) + 1, len(text)))
-    if isinstance(node, RuleLine):
-        learner.learn(node, line)
+    learner.learn(node, line)
 
 
 def _line_at(text: str, start: int) -> str:

@@ -72,12 +72,14 @@ class Learner:
 
     ways: dict[tuple[str, ...], Way] = field(default_factory=lambda: {_CHAINS.pieces: _CHAINS})
     seen: set[tuple[Pattern, bool, bool]] = field(default_factory=set)
-    unscanned: int = 0  # rule lines read word by word since the last scanner was made
-    fresh: bool = False  # whether a way has come since then
+    unscanned: int = 0  # lines read word by word since the last scanner was made
+    fresh: bool = True  # whether a way has come since then
 
-    def learn(self, node: RuleLine, line: str) -> None:
+    def learn(self, node: Node, line: str) -> None:
         """Remember how a line looks that was read word by word."""
         self.unscanned += 1
+        if not isinstance(node, RuleLine):
+            return
         key = (node.pattern, node.counters is not None, '"' in line)
         if key in self.seen or len(self.ways) >= _MOST_PATTERNS:
             return
