@@ -30,7 +30,7 @@ def looked_at(shape: Shape) -> tuple[int, ...] | None:
     if not (parts or asks or shape.unclaimed):
         return None
     uses += [use for part in shape.parts for use in part.uses] if parts else []
-    uses += [shape.jump] if shape.jump else []
+    uses += [shape.jump] if shape.jump and shape.unclaimed else []
     return tuple(operand for use in uses for operand in use.operands if isinstance(operand, int))
 
 
