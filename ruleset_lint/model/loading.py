@@ -86,7 +86,10 @@ def _load_block(loader: _Loader, home: Home, block: Block) -> None:
             pattern, values, _ = node
             plain = plain_shapes.get(pattern)
             chain = chains.get(values[plain.chain]) if plain else None
-            if plain is None or chain is None or not (chain.declared and _can_be_called(chains, plain.jump, values)):
+            if plain is None or chain is None or not chain.declared:
+                _run(loader, home, node, number)
+                continue
+            if plain.jump is not None and not _can_be_called(chains.get(values[plain.jump])):
                 _run(loader, home, node, number)
                 continue
             rule = Rule(plain.shape, values, number, chain.name, home)
@@ -96,12 +99,9 @@ def _load_block(loader: _Loader, home: Home, block: Block) -> None:
             _declare(chains, block.table, next(declarations)[1], node)
 
 
-def _can_be_called(chains: dict[str, _Chain], jump: int | None, values: tuple[str, ...]) -> bool:
-    """Whether the chain that a plain rule calls, if it calls one, is a declared chain of one's own."""
-    if jump is None:
-        return True
-    called = chains.get(values[jump])
-    return called is not None and called.declared and called.policy == "-"
+def _can_be_called(chain: _Chain | None) -> bool:
+    """Whether what a rule jumps to is a declared chain of one's own."""
+    return chain is not None and chain.declared and chain.policy == "-"
 
 
 def _plain(shape: Shape, family: int) -> _Plain | None:

@@ -147,6 +147,10 @@ class Ruleset:
         return iter(sorted(itertools.chain.from_iterable(found), key=_number))
 
     @cached_property
+    def _columns(self) -> dict[Shape, tuple[tuple[str, ...], ...]]:
+        return {}
+
+    @cached_property
     def _texts(self) -> dict[tuple[Shape, int], str]:
         return {}
 
@@ -158,9 +162,11 @@ class Ruleset:
         if isinstance(operand, str):
             return f"{operand}\n"
         if (shape, operand) not in self._texts:
-            for number, column in enumerate(zip(*map(_values, self.by_shape.get(shape, ())), strict=True)):
-                self._texts[shape, number] = "\n".join((*column, ""))
-        return self._texts.get((shape, operand), "")
+            if shape not in self._columns:  # all columns at once: the values of a rule lie together
+                self._columns[shape] = tuple(zip(*map(_values, self.by_shape.get(shape, ())), strict=True))
+            columns = self._columns[shape]
+            self._texts[shape, operand] = "\n".join((*columns[operand], "")) if columns else ""
+        return self._texts[shape, operand]
 
     def chain(self, table: str, name: str) -> Chain | None:
         """A chain, None if the ruleset does not have it."""
