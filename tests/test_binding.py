@@ -5,7 +5,10 @@ import pytest
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Shape
+from ruleset_lint.netfilter.matches import MATCHES
+from ruleset_lint.netfilter.targets import TARGETS
 from ruleset_lint.syntax.iptables_save import parse
+from ruleset_lint.syntax.patterns import MEANINGFUL
 
 
 def rule(line: str, family: int = 4) -> Rule:
@@ -96,3 +99,8 @@ def test_rules_of_one_pattern_may_load_different_matches() -> None:
 def test_a_protocol_by_number_decides_the_shape() -> None:
     ruleset = load(parse("x", "*filter\n-A INPUT -p 6 --dport 1\n-A INPUT -p 17 --dport 1\n-A INPUT -p 1 --dport 1\n"))
     assert [rule.shape.match("tcp", "udp") is not None for rule in ruleset.rules] == [True, True, False]
+
+
+@pytest.mark.parametrize("name", sorted({*MATCHES, *TARGETS}))
+def test_a_name_of_the_catalogue_stays_in_the_pattern(name: str) -> None:
+    assert name in MEANINGFUL

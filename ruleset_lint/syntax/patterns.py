@@ -20,15 +20,16 @@ from ruleset_lint.syntax.words import Form, classify, split_words
 # Words that stay in the pattern because they decide what other words mean, whatever place they stand in. Others may do
 # so too (a match from a third party, a protocol by number): those are values, and the binding looks at them.
 MEANINGFUL = frozenset({
-    "all", "ah", "dccp", "esp", "gre", "icmp", "icmp6", "icmpv6", "ipv6-icmp", "mh", "sctp", "tcp", "udp",
-    "udplite", "addrtype", "bpf", "cgroup", "cluster", "comment", "connbytes", "connlabel", "connlimit", "connmark",
-    "conntrack", "cpu", "dscp", "dst", "ecn", "eui64", "frag", "hashlimit", "hbh", "helper", "hl", "iprange",
-    "ipv6header", "length", "limit", "mac", "mark", "multiport", "osf", "owner", "physdev", "pkttype", "policy",
-    "quota", "realm", "recent", "rpfilter", "rt", "set", "socket", "state", "statistic", "string", "tcpmss", "time",
-    "tos", "ttl", "u32", "ACCEPT", "AUDIT", "CHECKSUM", "CLASSIFY", "CONNMARK", "CONNSECMARK", "CT", "DNAT", "DROP",
-    "DSCP", "ECN", "HL", "HMARK", "IDLETIMER", "LED", "LOG", "MARK", "MASQUERADE", "NETMAP", "NFLOG", "NFQUEUE",
-    "NOTRACK", "QUEUE", "RATEEST", "REDIRECT", "REJECT", "RETURN", "SECMARK", "SET", "SNAT", "SYNPROXY", "TCPMSS",
-    "TCPOPTSTRIP", "TEE", "TOS", "TPROXY", "TRACE", "TTL", "ULOG",
+    "all", "ah", "dccp", "esp", "gre", "icmp", "icmp6", "icmpv6", "ipv6-icmp", "mh", "sctp", "tcp", "udp", "udplite",
+    "addrtype", "bpf", "cgroup", "cluster", "comment", "connbytes", "connlabel", "connlimit", "connmark", "conntrack",
+    "cpu", "devgroup", "dscp", "dst", "ecn", "eui64", "frag", "hashlimit", "hbh", "helper", "hl", "ipcomp", "iprange",
+    "ipv6header", "ipvs", "length", "limit", "mac", "mark", "multiport", "nfacct", "osf", "owner", "physdev",
+    "pkttype", "policy", "quota", "rateest", "realm", "recent", "rpfilter", "rt", "set", "socket", "srh", "state",
+    "statistic", "string", "tcpmss", "time", "tos", "ttl", "u32", "ACCEPT", "AUDIT", "CHECKSUM", "CLASSIFY",
+    "CLUSTERIP", "CONNMARK", "CONNSECMARK", "CT", "DNAT", "DNPT", "DROP", "DSCP", "ECN", "HL", "HMARK", "IDLETIMER",
+    "LED", "LOG", "MARK", "MASQUERADE", "NETMAP", "NFLOG", "NFQUEUE", "NOTRACK", "QUEUE", "RATEEST", "REDIRECT",
+    "REJECT", "RETURN", "SECMARK", "SET", "SNAT", "SNPT", "SYNPROXY", "TCPMSS", "TCPOPTSTRIP", "TEE", "TOS", "TPROXY",
+    "TRACE", "TTL", "ULOG",
 })  # fmt: skip
 FREE_TEXT = ("--comment", "--log-prefix")  # their value is a value, whatever it looks like
 

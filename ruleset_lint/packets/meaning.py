@@ -1,0 +1,87 @@
+"""What rules ask of a packet, as formulas: exact where the fields carry it, else a question. Knows no target, no chain.
+
+What the rules of a shape have in common is read once, and what a value makes of it once a value; equal formulas are
+the same object, whichever ruleset they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.shape import Part, Shape, Use, is_skipped
+from ruleset_lint.packets.formula import NEVER, Formula
+from ruleset_lint.packets.meaning_logic import all_of
+from ruleset_lint.packets.meaning_matches import depends_on, match_formula
+from ruleset_lint.packets.meaning_parameters import parameter_formula
+
+_Read = Callable[[Rule], Formula]
+
+
+def formula_of(rule: Rule) -> Formula:
+    """All that a rule's parameters and matches ask; never, for a rule that restore passes over."""
+    return Meanings().of(rule)
+
+
+class _Condition(NamedTuple):
+    """A condition of a shape: the values it depends on, how it is read, and what was read so far."""
+
+    holes: tuple[int, ...]
+    read: _Read
+    known: dict[tuple[str, ...], Formula]
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """Formulas of many rules, of one ruleset or several."""
+
+    shapes: dict[tuple[Shape, int], tuple[_Condition, ...]] = field(default_factory=dict)
+    same: dict[Formula, Formula] = field(default_factory=dict)  # one object for all that are equal
+    wholes: dict[tuple[int, ...], Formula] = field(default_factory=dict)  # by the identity of the conditions
+
+    def of(self, rule: Rule) -> Formula:
+        """The same as `formula_of`, faster."""
+        conditions = self.shapes.get((rule.shape, rule.family))
+        if conditions is None:
+            conditions = self.shapes[rule.shape, rule.family] = tuple(_conditions(rule))
+        found = [self._condition(rule, condition) for condition in conditions]
+        key = tuple(map(id, found))
+        whole = self.wholes.get(key)
+        if whole is None:
+            whole = self.wholes[key] = self._kept(all_of(*found))
+        return whole
+
+    def _condition(self, rule: Rule, condition: _Condition) -> Formula:
+        key = tuple([rule.values[hole] for hole in condition.holes])
+        formula = condition.known.get(key)
+        if formula is None:
+            formula = condition.known[key] = self._kept(condition.read(rule))
+        return formula
+
+    def _kept(self, formula: Formula) -> Formula:
+        return self.same.setdefault(formula, formula)
+
+
+def _conditions(rule: Rule) -> Iterator[_Condition]:
+    if is_skipped(rule.shape, rule.family):
+        yield _Condition((), lambda _: NEVER, {})
+        return
+    for use in sorted(rule.shape.parameters, key=lambda use: use.option.name):
+        yield _Condition(_holes([use]), _parameter(use), {})
+    for part in rule.shape.matches:
+        holes = _holes(depends_on(part, rule)) + tuple(hole for hole in part.opaque if isinstance(hole, int))
+        yield _Condition(holes, _match(part), {})
+
+
+def _holes(uses: Iterable[Use]) -> tuple[int, ...]:
+    return tuple(operand for use in uses for operand in use.operands if isinstance(operand, int))
+
+
+def _parameter(use: Use) -> _Read:
+    return lambda rule: parameter_formula(rule, use)
+
+
+def _match(part: Part) -> _Read:
+    return lambda rule: match_formula(rule, part)
