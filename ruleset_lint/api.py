@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ruleset_lint.gather import (
     Found,
@@ -38,7 +37,21 @@ from ruleset_lint.netfilter.profiles import UnknownProfileError
 from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import decode
 
-__all__ = ["Checked", "InputError", "NotLoadedError", "Report", "check_found", "check_host", "check_text", "normalise"]
+if TYPE_CHECKING:
+    from ruleset_lint.packets.formula import Packet
+    from ruleset_lint.packets.trace import Trace
+
+__all__ = [
+    "Checked",
+    "InputError",
+    "NotLoadedError",
+    "Report",
+    "check_found",
+    "check_host",
+    "check_text",
+    "normalise",
+    "trace",
+]
 
 
 class InputError(ValueError):
@@ -49,8 +62,7 @@ class NotLoadedError(InputError):
     """iptables-restore would not load the ruleset; the text names the line and what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """What checking paths gave: the report, the hits behind it, and what could not be read."""
 
     report: Report
@@ -117,6 +129,43 @@ def normalise(text: str | bytes, *, family: Literal[4, 6] = 4, backend: Literal[
     ruleset = load(parse("-", decode(text) if isinstance(text, bytes) else text), family, fragment=False)
     refuse_unloadable(ruleset, backend)
     return _written("model.normal_text", "normal_text", ruleset, backend)
+
+
+def trace(
+    text: str | bytes,
+    packet: str,
+    *,
+    family: Literal[4, 6] | None = None,
+    course: Literal["incoming", "forwarded", "outgoing"] | None = None,
+    backend: Literal["legacy", "nft"] = "nft",
+) -> Trace:
+    """The way of one packet through a whole ruleset, by hook and table: `packets.trace.Trace` says what it has.
+
+    `packet` is `in=eth0 tcp 203.0.113.7:40000 > 192.0.2.10:80 flags=SYN`, a line of the conntrack table, or one of
+    `tcpdump -n`. `family` is that of the ruleset, None for the packet's. `course` says which way the packet goes where
+    its interfaces do not. Raises InputError for a packet that does not read, NotLoadedError for a ruleset that does
+    not load with that backend.
+    """
+    tracing = import_module("ruleset_lint.packets.trace")
+    read = _packet(packet)
+    if family not in (None, read.family):
+        raise InputError(f"packet: IPv{family} addresses expected")
+    ruleset = load(parse("-", decode(text) if isinstance(text, bytes) else text), read.family, fragment=False)
+    refuse_unloadable(ruleset, backend)
+    try:
+        found: Trace = tracing.trace(ruleset, read, course)
+    except tracing.CourseError as error:
+        raise InputError(f"packet: {error}") from None
+    return found
+
+
+def _packet(text: str) -> Packet:
+    reading = import_module("ruleset_lint.packets.captured")
+    try:
+        read: Packet = reading.read_any(text)
+    except ValueError as error:
+        raise InputError(f"packet: {error}") from None
+    return read
 
 
 def format_text(ruleset: Ruleset, backend: Literal["legacy", "nft"]) -> str:

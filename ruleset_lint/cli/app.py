@@ -15,6 +15,7 @@ from ruleset_lint.cli.requests import (
     Backend,
     CheckRequest,
     Color,
+    Course,
     FailOn,
     Family,
     FixRequest,
@@ -25,6 +26,7 @@ from ruleset_lint.cli.requests import (
     RewriteRequest,
     SizeRequest,
     Subject,
+    TraceRequest,
 )
 from ruleset_lint.text import safe
 
@@ -54,7 +56,7 @@ def _application(words: list[str]) -> typer.Typer:
         name="ruleset-lint", rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=_CONTEXT
     )
     app.callback()(ruleset_lint)
-    commands = (check, fix, format_, rewrite, explain, rules, size, new_rule)
+    commands = (check, fix, format_, rewrite, trace, explain, rules, size, new_rule)
     named = [command for command in commands if words[:1] == [_command_name(command)]]
     for command in named or commands:
         app.command(_command_name(command))(command)
@@ -266,6 +268,39 @@ def rewrite(
         "rewrite",
         RewriteRequest(subject, output, goal, _names(service), ram, connections, even_administration, diff, force),
     )
+
+
+def trace(
+    paths: Paths = None,
+    *,
+    packet: Annotated[
+        str,
+        typer.Option(
+            help="The packet: `in=eth0 tcp 203.0.113.7:40000 > 192.0.2.10:80`, or a line of tcpdump -n or of the "
+            "conntrack table.",
+            metavar="TEXT",
+        ),
+    ],
+    course: Annotated[Course | None, typer.Option(help="Which way it goes, where in= and out= do not tell.")] = None,
+    output_format: Annotated[ListFormat, typer.Option(help="Form of the output.")] = "text",
+    stdin_filename: StdinFilename = None,
+    config: Config = None,
+    isolated: Isolated = False,
+    family: FamilyOption = None,
+    backend: BackendOption = None,
+    fragment: Fragment = None,
+) -> int:
+    """Follow one packet through a ruleset. Exit code 0: the verdict is known, 3: not decided, 2: wrong use."""
+    subject = Subject(
+        _paths(paths),
+        config=config,
+        isolated=isolated,
+        family=family,
+        backend=backend,
+        fragment=fragment,
+        stdin_filename=stdin_filename,
+    )
+    return _do("trace", TraceRequest(subject, packet, course, output_format))
 
 
 def explain(

@@ -11,6 +11,7 @@ FailOn = Literal["error", "warning", "info", "never"]
 Family = Literal["4", "6"]
 Backend = Literal["legacy", "nft"]
 Goal = Literal["notrack"]
+Course = Literal["incoming", "forwarded", "outgoing"]
 
 
 class Subject(NamedTuple):
@@ -79,3 +80,12 @@ class SizeRequest(NamedTuple):
     ram: str | None
     connections: int | None
     profile: str | None
+
+
+class TraceRequest(NamedTuple):
+    """`ruleset-lint trace`: the rulesets, the packet as text, and the way it goes where its interfaces do not tell."""
+
+    subject: Subject
+    packet: str
+    course: Course | None = None
+    output_format: ListFormat = "text"
