@@ -17,6 +17,7 @@ _CREDITS = 32000  # of xt_limit in a second
 _MOST_BURST = 10000  # of limit; what is more does not read
 # built-in chains whose packets have not met, or have met already, what the direction is about
 _POLICY_HOOKS = {"in": frozenset({"OUTPUT", "POSTROUTING"}), "out": frozenset({"PREROUTING", "INPUT"})}
+_UNASKED = frozenset({"--dport", "--probability", "--sport"})  # any that reads will do
 _WITH_MORE = frozenset({"CT", "TCPMSS", "cluster", "limit", "policy", "statistic"})
 _WITH_VALUES = frozenset(name for name, _ in VALUE_NEEDS) | _WITH_MORE
 
@@ -29,7 +30,8 @@ def looked_at(shape: Shape) -> tuple[int, ...] | None:
     asks = any(use.option.name == "-c" or (use.negated and use.option.name in ("-s", "-d", "-p")) for use in uses)
     if not (parts or asks or shape.unclaimed):
         return None
-    uses += [use for part in shape.parts for use in part.uses] if parts else []
+    parts += [part for part in shape.matches if part.name == "tcp"]  # TCPMSS wants SYN among the flags
+    uses += [use for part in parts for use in part.uses if use.option.name not in _UNASKED]
     uses += [shape.jump] if shape.jump and shape.unclaimed else []
     return tuple(operand for use in uses for operand in use.operands if isinstance(operand, int))
 

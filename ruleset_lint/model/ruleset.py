@@ -39,48 +39,50 @@ class Table:
     chains: Mapping[str, Chain]
 
     @cached_property
-    def calls(self) -> Sequence[tuple[str, Rule, str]]:
-        """Chain by chain the rules that jump or go to what is not a target of the catalogue: chain, rule, called."""
-        found = []
+    def _jumps(self) -> Mapping[str, Sequence[tuple[Rule, str]]]:
+        """By chain, the rules that jump or go to what is not a target of the catalogue, and to what."""
         operands: dict[Shape, Operand | None] = {}
-        for chain in self.chains.values():
+        found: dict[str, list[tuple[Rule, str]]] = {}
+        for name, chain in self.chains.items():
+            found[name] = jumps = []
             for rule in chain.rules:
                 shape = rule.shape
                 if shape not in operands:
                     operands[shape] = shape.jump.operands[0] if shape.jump and shape.jump.operands else None
                 operand = operands[shape]
                 if operand is not None:
-                    found.append((chain.name, rule, operand if isinstance(operand, str) else rule.values[operand]))
+                    jumps.append((rule, operand if isinstance(operand, str) else rule.values[operand]))
         return found
 
     @cached_property
     def callers(self) -> Mapping[str, tuple[Rule, ...]]:
         """The rules that jump or go to a chain, by its name."""
         found: dict[str, list[Rule]] = {}
-        for _, rule, called in self.calls:
+        for rule, called in itertools.chain.from_iterable(self._jumps.values()):
             found.setdefault(called, []).append(rule)
         return {name: tuple(rules) for name, rules in found.items()}
 
     @cached_property
     def callees(self) -> Mapping[str, Sequence[str]]:
         """The chains that a chain's rules jump or go to, by its name, each once."""
-        found: dict[str, dict[str, None]] = {}
-        for name, _, called in self.calls:
-            if called in self.chains:
-                found.setdefault(name, {})[called] = None
-        return {name: tuple(found[name]) if name in found else () for name in self.chains}
+        chains = self.chains
+        return {
+            name: tuple(dict.fromkeys([called for _, called in jumps if called in chains])) if jumps else ()
+            for name, jumps in self._jumps.items()
+        }
 
     @cached_property
     def hooks(self) -> Mapping[str, frozenset[str]]:
         """The built-in chains from which a chain can be reached, itself included."""
-        found: dict[str, frozenset[str]] = dict.fromkeys(self.chains, frozenset())
-        for hook in BUILTIN_CHAINS.get(self.name, ()):
-            more: dict[frozenset[str], frozenset[str]] = {}  # few sets, and many chains that share them
-            for name in self.reached_from(hook):
-                before = found[name]
-                if before not in more:
-                    more[before] = before | {hook}
-                found[name] = more[before]
+        hooks = BUILTIN_CHAINS.get(self.name, ())
+        below = [frozenset(self.reached_from(hook)) for hook in hooks]
+        known: dict[tuple[bool, ...], frozenset[str]] = {}  # few sets, and many chains that share them
+        found = {}
+        for name in self.chains:
+            reached = tuple([name in chains for chains in below])
+            if reached not in known:
+                known[reached] = frozenset(itertools.compress(hooks, reached))
+            found[name] = known[reached]
         return found
 
     def reached_from(self, chain: str) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ from ruleset_lint.text import Span
 # a `!` that does not stand before an option
 _MISPLACED_NEGATION = re.compile("!(?! -)")
 _ASKED_BY_NAME = WITHOUT_INPUT | WITHOUT_OUTPUT
-_place: Callable[[Rule], tuple[str, Home]] = attrgetter("chain", "home")
+_chain: Callable[[Rule], str] = attrgetter("chain")
+_home: Callable[[Rule], Home] = attrgetter("home")
 
 
 def refusals(ruleset: Ruleset) -> Iterator[Refusal]:
@@ -140,10 +141,9 @@ def _old_negation(use: Use, rules: Sequence[Rule], values: str) -> Iterator[Refu
 def _about_places(ruleset: Ruleset, shape: Shape, rules: Sequence[Rule]) -> Iterator[Refusal]:
     if not shape.command or shape.command.option.name not in ("-A", "-I", "-R"):
         return
-    if isinstance(_protocol_operand(shape), str):  # the same for all rules: asked once for each kind of chain
-        places = set(map(_place, rules))
-        if not any(_misplaced(rules[0], *place) for place in _kinds(ruleset, places)):
-            return
+    alike = isinstance(_protocol_operand(shape), str)  # then asked once for each kind of chain
+    if alike and not any(_misplaced(rules[0], *kind) for kind in _kinds(ruleset, rules)):
+        return
     known: dict[tuple[str, str, frozenset[str], str], Sequence[Misplaced]] = {}
     for rule in rules:
         around = _circumstances(ruleset, rule.chain, rule.home)
@@ -160,9 +160,16 @@ def _protocol_operand(shape: Shape) -> Operand:
     return use.operands[0] if use and use.operands else ""
 
 
-def _kinds(ruleset: Ruleset, places: Iterable[tuple[str, Home]]) -> set[tuple[str, str, frozenset[str]]]:
-    """The different circumstances of chains; a chain of one's own is what leads to it."""
-    return {_circumstances(ruleset, chain, home) for chain, home in places}
+def _kinds(ruleset: Ruleset, rules: Sequence[Rule]) -> set[tuple[str, str, frozenset[str]]]:
+    """The different circumstances of the rules' chains; a chain of one's own is what leads to it."""
+    chains, homes = set(map(_chain, rules)), set(map(_home, rules))
+    named = {_circumstances(ruleset, chain, home) for chain in chains & _ASKED_BY_NAME for home in homes}
+    tables = {home.table: ruleset.tables[home.table].hooks for home in homes if home.table in ruleset.tables}
+    return named | {
+        (table, "", reached or frozenset())
+        for table, hooks in tables.items()
+        for reached in set(map(hooks.get, chains))
+    }
 
 
 def _circumstances(ruleset: Ruleset, chain: str, home: Home) -> tuple[str, str, frozenset[str]]:
