@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.rule import Rule, Test
 from ruleset_lint.model.shape import Part, Use
 from ruleset_lint.packets.formula import ALWAYS, Formula
 from ruleset_lint.packets.meaning_header import header_formula
-from ruleset_lint.packets.meaning_logic import all_of, signed
-from ruleset_lint.packets.meaning_quoted import ERRORS, quoted_formula
+from ruleset_lint.packets.meaning_logic import all_of, contrary, signed, some_of
+from ruleset_lint.packets.meaning_quoted import ERRORS, asks_for_errors_alone, quoted_formula
 from ruleset_lint.packets.meaning_tracking import connection_formula, label_formula, tracking_formula, turned
 from ruleset_lint.packets.meaning_transport import WHOLE, icmp_numbers, transport_formula
 from ruleset_lint.packets.meaning_words import asked, question
+
+_ICMP = {4: 1, 6: 58}
 
 
 def match_formula(rule: Rule, part: Part) -> Formula:
@@ -89,8 +91,15 @@ def _set(rule: Rule, part: Part) -> Formula:
 def _u32(rule: Rule, part: Part) -> Formula:
     """Of an ICMP error, what is asked of the packet it quotes; else a question (u32_mt turns every answer)."""
     use = part.use("--u32")
-    found = quoted_formula(rule.text(use.operands[0]), rule.family) if use and asks_for_error(rule) else None
-    return turned(rule, part) if use is None or found is None else signed(found, use.negated)
+    text = rule.text(use.operands[0]) if use else ""
+    found = quoted_formula(text, rule.family) if use else None
+    if use is None or found is None:
+        return turned(rule, part)
+    if asks_for_error(rule):
+        return signed(found, use.negated)
+    if rule.protocol == Test(_ICMP[rule.family], negated=False) and asks_for_errors_alone(text, rule.family):
+        return some_of(all_of(WHOLE, signed(found, use.negated)), all_of(contrary(WHOLE), turned(rule, part)))
+    return turned(rule, part)
 
 
 def asks_for_error(rule: Rule) -> bool:
@@ -106,6 +115,8 @@ def asks_for_error(rule: Rule) -> bool:
 
 
 def depends_on(part: Part, rule: Rule) -> tuple[Use, ...]:
-    """The options that what a match asks depends on: its own, and for u32 those of icmp."""
-    icmp = rule.shape.match("icmp", "icmp6", "icmpv6") if part.name == "u32" else None
-    return (*part.uses, *(icmp.uses if icmp else ()))
+    """The options that what a match asks depends on: its own, and for u32 the protocol and those of icmp."""
+    if part.name != "u32":
+        return part.uses
+    icmp, protocol = rule.shape.match("icmp", "icmp6", "icmpv6"), rule.shape.parameter("-p")
+    return (*part.uses, *(icmp.uses if icmp else ()), *((protocol,) if protocol else ()))

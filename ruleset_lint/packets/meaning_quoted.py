@@ -1,4 +1,4 @@
-"""What u32 asks of the packet that an ICMP error quotes, in the forms that are written for it. Knows no other u32.
+"""What u32 asks of an ICMP error and of the packet it quotes, in the forms that are written for it. Knows no other u32.
 
 The IPv4 forms follow the length of both headers; those of IPv6 are meant for packets without extension headers.
 """
@@ -6,9 +6,11 @@ The IPv4 forms follow the length of both headers; those of IPv6 are meant for pa
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ruleset_lint.netfilter.normal_values import u32
 from ruleset_lint.packets.formula import (
+    ICMP_TYPE,
     QUOTED_DESTINATION_PORT,
     QUOTED_PROTOCOL,
     QUOTED_SOURCE_PORT,
@@ -21,12 +23,14 @@ from ruleset_lint.packets.meaning_logic import all_of, among
 _INNER = "0x0>>0x16&0x3c@0x8>>0x16&0x3c@"
 _PLACES: dict[int, dict[str, Field]] = {
     4: {
+        "0x0>>0x16&0x3c@0x0>>0x18": ICMP_TYPE,
         "0x0>>0x16&0x3c@0xe&0xff": QUOTED_PROTOCOL,
         f"{_INNER}0x8>>0x10&0xffff": QUOTED_SOURCE_PORT,
         f"{_INNER}0x8>>0x10": QUOTED_SOURCE_PORT,
         f"{_INNER}0x8&0xffff": QUOTED_DESTINATION_PORT,
     },
     6: {
+        "0x28>>0x18": ICMP_TYPE,
         "0x33&0xff": QUOTED_PROTOCOL,
         "0x58>>0x10&0xffff": QUOTED_SOURCE_PORT,
         "0x58>>0x10": QUOTED_SOURCE_PORT,
@@ -39,14 +43,23 @@ ERRORS = {4: (3, 4, 5, 11, 12), 6: (1, 2, 3, 4)}
 
 def quoted_formula(text: str, family: int) -> Formula | None:
     """The tests as fields of the quoted packet, None if one of them is another test. Raises ValueError."""
-    found: list[Formula] = []
+    tests = list(_tests(text, family))
+    if any(of is None for of, _ in tests):
+        return None
+    return all_of(*(among(of, ranges) for of, ranges in tests if of))
+
+
+def asks_for_errors_alone(text: str, family: int) -> bool:
+    """Whether the first test is for ICMP types, all of which quote a packet. Raises ValueError."""
+    of, ranges = next(_tests(text, family))
+    return of == ICMP_TYPE and all(kind in ERRORS[family] for low, high in ranges for kind in range(low, high + 1))
+
+
+def _tests(text: str, family: int) -> Iterator[tuple[Field | None, list[tuple[int, int]]]]:
+    """What is asked, None for what has no name here, and the numbers it may be."""
     for test in u32(text, family).strip('"').split("&&"):
         place, _, values = test.partition("=")
-        of = _PLACES[family].get(place)
-        if of is None:
-            return None
-        found.append(among(of, [_range(value) for value in values.split(",")]))
-    return all_of(*found)
+        yield _PLACES[family].get(place), [_range(value) for value in values.split(",")]
 
 
 def _range(value: str) -> tuple[int, int]:

@@ -1,0 +1,14 @@
+"""What says that a question was given up: it takes more time or memory than it may. Knows no sets."""
+
+from __future__ import annotations
+
+import time
+
+
+class NotDecidedError(RuntimeError):
+    """The question takes more memory or time than it may; the text says which."""
+
+
+def deadline(seconds: float) -> float:
+    """The time of `time.monotonic` that is so many seconds from now."""
+    return time.monotonic() + seconds

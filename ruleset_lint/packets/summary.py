@@ -1,0 +1,230 @@
+"""What a chain does with every packet that could enter it: summed up once, used wherever the chain is called.
+
+    Reading(space, meaning, steps, place)             how rules are read
+    reading_of(*rulesets, deadline=None) -> Reading   the usual way, with a space of its own
+    summaries(reading, table, hooks) -> {chain: Summary}
+
+Knows no hook's place on a packet's way. Sets are of packets as they enter the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Chain, Ruleset, Table
+from ruleset_lint.packets.bounds import NotDecidedError
+from ruleset_lint.packets.doing import Step, steps_of
+from ruleset_lint.packets.effect import Assign, Call, Decide, Effect, Note, Replace, Return, Translate
+from ruleset_lint.packets.formula import ALWAYS, STATE, Formula, Opaque, atoms
+from ruleset_lint.packets.meaning import Meanings
+from ruleset_lint.packets.space import Afterwards, PacketSet, Space, question
+from ruleset_lint.packets.store import Store
+from ruleset_lint.packets.walk import bottom_up
+
+
+def by_line(rule: Rule) -> Hashable:
+    """The place of a rule: its line in its document."""
+    return rule.home, rule.number
+
+
+class Reading(NamedTuple):
+    """How rules become sets; `place` says which rules are the same place for what counts."""
+
+    space: Space
+    meaning: Callable[[Rule], Formula]
+    steps: Callable[[Rule, Container[str]], tuple[Step, ...]]
+    place: Callable[[Rule], Hashable] = by_line
+
+    def matched(self, rule: Rule) -> PacketSet:
+        """The packets that a rule matches, as they are when they reach it."""
+        return self.space.of(self.meaning(rule), self.place(rule))
+
+    def asks(self, rule: Rule, step: Step) -> PacketSet:
+        """The packets that a step of the rule's target is for, as they are then."""
+        return self.space.of(step.asks, (self.place(rule), step.asks))
+
+
+def reading_of(*rulesets: Ruleset, deadline: float | None = None, meanings: Meanings | None = None) -> Reading:
+    """How the rules of rulesets of one family are read, in a space made for them; each line is a place of its own."""
+    patterns = {text for ruleset in rulesets for text in interface_patterns(ruleset)}
+    space = Space(rulesets[0].family, patterns, deadline=deadline)
+    return Reading(space, (meanings or Meanings()).of, steps_of)
+
+
+def interface_patterns(ruleset: Ruleset) -> set[str]:
+    """All patterns of `-i` and `-o`."""
+    found: set[str] = set()
+    for shape, rules in ruleset.by_shape.items():
+        for use in map(shape.parameter, ("-i", "-o")):
+            if use and use.operands:
+                found.update(rule.text(use.operands[0]) for rule in rules)
+    return found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Summary:
+    """Packets by their verdict, those that come back, what has become of all of them, and what happened on the way.
+
+    `asked` is all that the sets depend on, `counted` the variables of questions that are asked anew each time.
+    """
+
+    verdicts: Mapping[str, PacketSet]
+    onward: PacketSet
+    store: Store
+    events: Mapping[Note | Translate, PacketSet]
+    asked: frozenset[Hashable]
+    counted: frozenset[int]
+
+
+@dataclass(eq=False, slots=True)
+class _Flow:
+    """The packets of a chain between two of its rules, and the chains that it may call."""
+
+    reading: Reading
+    chains: Container[str]
+    known: Mapping[str, Summary]
+    here: PacketSet
+    store: Store = field(default_factory=Store)
+    returned: list[PacketSet] = field(default_factory=list)
+    verdicts: dict[str, list[PacketSet]] = field(default_factory=dict)
+    events: dict[Note | Translate, list[PacketSet]] = field(default_factory=dict)
+    asked: set[Hashable] = field(default_factory=set)
+    counted: set[int] = field(default_factory=set)
+
+
+def summaries(reading: Reading, table: Table, hooks: Iterable[str]) -> dict[str, Summary]:
+    """A summary of each chain that these chains are, or that is below them.
+
+    Raises NotDecidedError, also for chains that call each other in a loop, which no kernel loads.
+    """
+    known: dict[str, Summary] = {}
+    for hook in hooks:
+        for name in bottom_up(table, hook) if hook in table.chains else ():
+            if name not in known:
+                known[name] = _summary(reading, table.chains[name], known, table.chains)
+    return known
+
+
+def _summary(reading: Reading, chain: Chain, known: Mapping[str, Summary], chains: Container[str]) -> Summary:
+    space = reading.space
+    flow = _Flow(reading, chains, known, space.all)
+    for rule in chain.rules:
+        if space.is_empty(flow.here):
+            break
+        _pass(flow, rule)
+    return Summary(
+        {verdict: space.any_of(sets) for verdict, sets in flow.verdicts.items()},
+        space.any_of([*flow.returned, flow.here]),
+        flow.store,
+        {event: space.any_of(sets) for event, sets in flow.events.items()},
+        frozenset(flow.asked),
+        frozenset(flow.counted),
+    )
+
+
+def _pass(flow: _Flow, rule: Rule) -> None:
+    """Lead the packets past a rule."""
+    reading, space = flow.reading, flow.reading.space
+    matched = _asked(flow, reading.meaning(rule), flow.here, reading.place(rule))
+    if space.is_empty(matched):
+        return
+    for step in reading.steps(rule, flow.chains):
+        concerned = _asked(flow, step.asks, matched, (reading.place(rule), step.asks))
+        for effect in step.effects:
+            _meet(flow, rule, concerned, effect)
+        if isinstance(step.effects[-1], Decide):
+            matched = space.without(matched, concerned)
+
+
+def _asked(flow: _Flow, formula: Formula, among: PacketSet, place: Hashable) -> PacketSet:
+    """Those of some packets for which a formula holds by now."""
+    space = flow.reading.space
+    if formula == ALWAYS:
+        return among
+    asked = space.asked(formula)
+    holding = space.both(flow.store.now(space, space.of(formula, place), asked), among)
+    if not space.is_empty(holding):
+        flow.asked |= asked
+        if space.counts(formula):
+            flow.counted |= counted(space, formula, place)
+    return holding
+
+
+def counted(space: Space, formula: Formula, place: Hashable) -> set[int]:
+    """The variables of a formula's questions that count."""
+    keys = {question(atom, place) for atom in atoms(formula) if isinstance(atom, Opaque) and atom.counts}
+    return {number for key in keys for number in space.variables(key, 1)}
+
+
+def _meet(flow: _Flow, rule: Rule, matched: PacketSet, effect: Effect) -> None:
+    """Do to the matched packets what an effect says."""
+    space = flow.reading.space
+    match effect:
+        case Decide(verdict):
+            _leave(flow, matched, verdict)
+        case Return():
+            flow.returned.append(matched)
+            flow.here = space.without(flow.here, matched)
+        case Translate():
+            flow.events.setdefault(effect, []).append(matched)
+            _leave(flow, matched, "ACCEPT")
+        case Note():
+            if effect.matters:
+                flow.events.setdefault(effect, []).append(matched)
+        case Assign(of):
+            flow.asked.add(of)
+            flow.store.assign(space, matched, effect, seen=of != STATE)
+        case Replace(of, text):
+            flow.asked |= {of, Afterwards(of, text)}
+            flow.store.replace(space, matched, effect)
+        case Call(chain, goto):
+            if chain not in flow.known:
+                raise NotDecidedError(f"the chain {chain} calls itself")
+            called = once_more(space, flow.known[chain], flow.counted, flow.reading.place(rule))
+            _call(flow, matched, called, goto=goto)
+
+
+def _leave(flow: _Flow, packets: PacketSet, verdict: str) -> None:
+    flow.verdicts.setdefault(verdict, []).append(packets)
+    flow.here = flow.reading.space.without(flow.here, packets)
+
+
+def _call(flow: _Flow, matched: PacketSet, called: Summary, *, goto: bool) -> None:
+    """Lead the matched packets through a chain."""
+    space, store = flow.reading.space, flow.store
+    for verdict, packets in called.verdicts.items():
+        flow.verdicts.setdefault(verdict, []).append(space.both(matched, store.now(space, packets, called.asked)))
+    for event, packets in called.events.items():
+        flow.events.setdefault(event, []).append(space.both(matched, store.now(space, packets, called.asked)))
+    back = store.now(space, called.onward, called.asked)
+    if goto:
+        flow.returned.append(space.both(matched, back))
+        flow.here = space.without(flow.here, matched)
+    elif back != space.all:
+        flow.here = space.both(flow.here, space.either(back, space.contrary(matched)))
+    store.follow(space, matched, called.store, called.asked)
+    flow.asked |= called.asked
+    flow.counted |= called.counted
+
+
+def once_more(space: Space, called: Summary, spent: set[int], site: Hashable) -> Summary:
+    """The summary with questions that count being others than those that were asked before, if some were."""
+    if spent.isdisjoint(called.counted):
+        return called
+    fresh = {number: space.variables((space.key(number), site), 1)[0] for number in sorted(called.counted)}
+    anew = space.replacing({before: space.literal(after) for before, after in fresh.items()})
+
+    def of(packets: PacketSet) -> PacketSet:
+        return space.substituted(packets, anew)
+
+    return Summary(
+        {verdict: of(packets) for verdict, packets in called.verdicts.items()},
+        of(called.onward),
+        called.store.mapped(of),
+        {event: of(packets) for event, packets in called.events.items()},
+        called.asked,
+        frozenset(fresh.values()),
+    )
