@@ -10,7 +10,7 @@ from ruleset_lint.model.ruleset import Ruleset, Table
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.packets.conditions import Conditions, sketches
-from ruleset_lint.packets.sketch import Sketch
+from ruleset_lint.packets.sketch import Answer, Sketch
 from ruleset_lint.packets.walk import walk
 
 TCP, UDP = 6, 17
@@ -45,8 +45,14 @@ def accepting(ruleset: Ruleset, hook: str, conditions: Conditions, state: str | 
 
 
 def must_pass(ruleset: Ruleset, hook: str, sketch: Sketch) -> bool:
-    """Whether the filter lets all packets of a sketch pass at a hook."""
-    return walk(ruleset, "filter", hook, sketch).must(*_PASSES)
+    """Whether the filter lets all packets of a sketch pass at a hook, by one rule or by several together."""
+    outcome = walk(ruleset, "filter", hook, sketch)
+    if outcome.must(*_PASSES) or not outcome.may(*_PASSES):
+        return outcome.must(*_PASSES)
+    # sets are exact, and their library is imported where a sketch does not tell
+    from ruleset_lint.packets.exact import passing  # noqa: PLC0415
+
+    return passing(ruleset, hook, sketch) is Answer.YES
 
 
 @lru_cache(maxsize=64)

@@ -105,8 +105,18 @@ def fate(ruleset: Ruleset, hook: str, sketch: Sketch) -> Fate:
     found = known[hook]
     kept_by = (*found.kept_by, *found.returned_by)
     stays = bool(kept_by or found.falls)
-    untracked = Answer.MAYBE if found.unknown or (found.by and stays) else Answer.YES if found.by else Answer.NO
+    if found.unknown:
+        return Fate(Answer.MAYBE, found.by, kept_by)
+    untracked = _exactly(ruleset, hook, sketch) if found.by and stays else Answer.YES if found.by else Answer.NO
     return Fate(untracked, found.by, kept_by)
+
+
+@lru_cache(maxsize=256)
+def _exactly(ruleset: Ruleset, hook: str, sketch: Sketch) -> Answer:
+    # sets are exact, and their library is imported where a sketch does not tell
+    from ruleset_lint.packets.exact import untracked  # noqa: PLC0415
+
+    return untracked(ruleset, hook, sketch)
 
 
 def _through_chain(known: dict[str, _Passage], chain: Chain, sketch: Sketch) -> _Passage:
