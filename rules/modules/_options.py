@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from ruleset_lint.lint import Edit, Span
 from ruleset_lint.model.settings import ModuleOptions, Setting
 
+_MODULE = re.compile(r"(?:[ \t]|\\\n)*options(?:[ \t]|\\\n)+((?:[^\s\\]|\\[^\n])+)")
 _NETFILTER = ("nf_", "ip_", "ip6", "ipt_", "xt_", "x_tables", "br_netfilter", "ebt", "arpt")
 
 
@@ -66,3 +68,10 @@ def removal(option: Setting) -> Edit:
         return Edit(option.line.span, "")
     before = document.text[start : option.span.start].rstrip(" \t").removesuffix("\\\n").rstrip(" \t")
     return Edit(Span(start + len(before), option.span.end), "")
+
+
+def module_span(option: Setting) -> Span:
+    """Where the name of the module stands that an option is for."""
+    start, end = option.line.span
+    found = _MODULE.match(option.document.text, start, end)
+    return Span(found.start(1), found.end(1)) if found else option.span

@@ -14,7 +14,7 @@ from ruleset_lint.netfilter.profiles import Profile
 from . import _shared
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, yields_to=("modules/hashsize-not-live", "modules/built-in"))
 def kept_by_other_family(modprobe: ModuleOptions, host: Host, profiles: tuple[Profile, ...]) -> Iterator[Finding]:
     """A hash size for connection tracking is set, and a restart of one of two firewalls never applies it
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ruleset_lint.lint import Edit, Fix, Judgement, judge
+from ruleset_lint.model.settings import ServiceConfig
 from ruleset_lint.model.slips import Slip
 from ruleset_lint.netfilter.profiles import Profile
 from ruleset_lint.netfilter.service_config import use, variable
@@ -32,3 +34,13 @@ def rewritten(slip: Slip) -> Fix | None:
     if slip.meant is None or not slip.name:
         return None
     return Fix(f"write `{slip.meant}`", (Edit(slip.span, slip.meant),))
+
+
+def is_used(name: str, service: ServiceConfig) -> bool:
+    """Whether the file itself uses the variable: `$NAME` or `${NAME…`, wherever it stands."""
+    return re.search(rf"\$\{{?{re.escape(name)}(?![A-Za-z0-9_])", service.document.text) is not None
+
+
+def in_family(name: str, family: int) -> str:
+    """The name of the same variable in the file of a family."""
+    return f"{'IP6TABLES' if family == 6 else 'IPTABLES'}_{name.partition('_')[2]}"

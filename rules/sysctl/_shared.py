@@ -7,9 +7,10 @@ from functools import partial
 from typing import NamedTuple
 
 from ruleset_lint.lint import Edit, Judgement, Place, Span, judge
+from ruleset_lint.model.host import Host
 from ruleset_lint.model.settings import Setting, Sysctls
 from ruleset_lint.netfilter.profiles import Profile
-from ruleset_lint.netfilter.sysctls import is_conntrack
+from ruleset_lint.netfilter.sysctls import exists, is_conntrack, key_of, number, variable_of
 
 
 def conntrack_settings(sysctl: Sysctls) -> Iterator[Setting]:
@@ -63,3 +64,24 @@ def with_key(setting: Setting, key: str) -> Edit:
 def removal(setting: Setting) -> Edit:
     """The edit that takes a setting's line out."""
     return Edit(setting.line.span, "")
+
+
+def setting_of(name: str, host: Host, profile: Profile) -> Setting | None:
+    """The setting that gives a conntrack variable ("max") its value on this kernel, by its key or by a pattern."""
+    found = variable_of(f"net.netfilter.nf_conntrack_{name}")
+    key = key_of(found, profile) if found else None
+    setting = host.sysctl.effective(key) if host.sysctl and key else None
+    return None if setting and is_conntrack(setting.key) and not exists(setting.key, profile) else setting
+
+
+def is_meant(name: str, host: Host) -> bool:
+    """Whether a setting names a conntrack variable by the key of any kernel, whether this one has it or not."""
+    found = variable_of(f"net.netfilter.nf_conntrack_{name}")
+    return any(variable_of(one.key) is found for one in host.sysctl.all) if host.sysctl and found else False
+
+
+def hashsize(host: Host, profile: Profile) -> tuple[Setting, int] | None:
+    """The option of modprobe.d that says how many buckets the table gets, and the number."""
+    option = host.modprobe.option(options_module(profile), "hashsize") if host.modprobe else None
+    found = number(option.value or "") if option else None
+    return (option, found) if option and found and 0 < found < 1 << 31 else None

@@ -30,7 +30,7 @@ class _Table(NamedTuple):
         return mean_chain(self.maximum, self.buckets)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, yields_to=("sysctl/hashsize-sets-max",))
 def chain_length(host: Host, profiles: tuple[Profile, ...], configuration: Configuration) -> Iterator[Finding]:
     """The conntrack table has too few buckets for the entries it may take
 

@@ -15,7 +15,10 @@ from ruleset_lint.gather.hosts import build_host, sysctl_reader
 from ruleset_lint.gather.kinds import Kind, kind_of_path, kind_of_text
 from ruleset_lint.gather.loose import Result, machines, read_all, standard_input
 from ruleset_lint.gather.options import Options
+from ruleset_lint.gather.passed_over import passed_over_sources
 from ruleset_lint.gather.paths import Found, root_above
+from ruleset_lint.gather.running import running_sources
+from ruleset_lint.gather.sets import set_sources
 from ruleset_lint.gather.tree import (
     Source,
     Tree,
@@ -162,7 +165,8 @@ def _load_tree(tree: Tree, request: _Request, asked: Iterable[str] = (), extra: 
     evidence = [from_release(*found) for found in release_texts(tree)]
     headers = from_headers(source._replace(path=os.path.relpath(source.path, tree.shown)) for source in rulesets)
     judged = judged_as([*evidence, *headers], request.configuration, request.options)
-    sources = [*rulesets, *settings_sources(tree, judged.profiles), *extra]
+    settings = [*settings_sources(tree, judged.profiles), *passed_over_sources(tree, judged.profiles)]
+    sources = [*rulesets, *settings, *running_sources(tree), *set_sources(tree), *extra]
     sources += request.readable(read_all(_unread(tree, asked, sources), request.texts))
     complete = _is_complete(tree, request)
     host = build_host(

@@ -16,6 +16,8 @@ class Kind(Enum):
     MODULES = "modules loaded at boot"
     CONNTRACK = "conntrack table"
     LOADED = "loaded modules"
+    RUNNING = "running values"
+    SETS = "definitions of sets"
 
 
 # Where whole rulesets lie, relative to the root of a machine: Red Hat, Debian, ifupdown recipes, Arch, Alpine, Gentoo.

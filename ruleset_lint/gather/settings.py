@@ -11,7 +11,10 @@ from ruleset_lint.gather.tree import Source
 from ruleset_lint.model.counting import conntrack_table
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.origin import drop_in_order
+from ruleset_lint.model.passed_over import PassedOver
 from ruleset_lint.model.precedence import module_options, modules_load, service_config, sysctl_order, sysctls
+from ruleset_lint.model.running import running
+from ruleset_lint.model.sets import defined_sets
 from ruleset_lint.model.settings import ServiceConfig, SysctlReader
 from ruleset_lint.syntax import assignments, conntrack, modprobe, modules, sysctl
 from ruleset_lint.syntax.document import Document
@@ -19,15 +22,17 @@ from ruleset_lint.syntax.document import Document
 Node = TypeVar("Node")
 
 
-def with_settings(host: Host, sources: Sequence[Source], reader: SysctlReader | None) -> Host:
+def with_settings(host: Host, given: Sequence[Source], reader: SysctlReader | None) -> Host:
     """The host with what these files tell. A fact whose files are missing is empty if the host is complete, else None.
 
     Without `reader` the sysctl files count in the order given.
     """
     complete = host.complete
+    sources, passed_over = ([one for one in given if one.passed_over is away] for away in (False, True))
     services = tuple(_service(source) for source in sources if source.kind is Kind.SERVICE)
     sysctl_documents = _documents(sources, Kind.SYSCTL, sysctl.parse)
     applied = sysctl_documents if reader is None else sysctl_order(sysctl_documents, reader)
+    left_out = [one for one in sysctl_documents if one not in applied and _is_conf(one)]
     modprobe_documents = _documents(sources, Kind.MODPROBE, modprobe.parse)
     modules_documents = _documents(sources, Kind.MODULES, modules.parse)
     tables = [conntrack_table(document) for document in _documents(sources, Kind.CONNTRACK, conntrack.parse)]
@@ -39,6 +44,9 @@ def with_settings(host: Host, sources: Sequence[Source], reader: SysctlReader | 
         modules_load=modules_load(_in_order(modules_documents)) if modules_documents or complete else None,
         conntrack=tables[0] if tables else None,
         loaded_modules=_loaded(sources),
+        running=running({source.path: source.text for source in sources if source.kind is Kind.RUNNING}),
+        sets=_sets(sources, complete=complete),
+        passed_over=(*map(_passed_over, passed_over), *(PassedOver(one, sysctls((one,)).all) for one in left_out)),
         documents=(
             *host.documents,
             *(service.document for service in services),
@@ -51,8 +59,15 @@ def with_settings(host: Host, sources: Sequence[Source], reader: SysctlReader | 
 
 
 def _service(source: Source) -> ServiceConfig:
-    family = 6 if "ip6tables" in source.path.rpartition("/")[2] or "IP6TABLES_" in source.text else 4
-    return service_config(assignments.parse(source.path, source.text), family)
+    return service_config(assignments.parse(source.path, source.text), _family(source))
+
+
+def _family(source: Source) -> int:
+    """By the file's name, else by the names of the variables in it."""
+    name = source.path.rpartition("/")[2]
+    if name in ("iptables-config", "ip6tables-config"):
+        return 6 if name.startswith("ip6") else 4
+    return 6 if "ip6tables" in name or "IP6TABLES_" in source.text else 4
 
 
 def _documents(
@@ -68,6 +83,30 @@ def _in_order(documents: Sequence[Document[Node]]) -> tuple[Document[Node], ...]
     return (*(document for document in documents if document.path.rpartition("/")[2] not in hidden), *ordered)
 
 
+def _sets(sources: Sequence[Source], *, complete: bool) -> frozenset[str] | None:
+    texts = [source.text for source in sources if source.kind is Kind.SETS]
+    return defined_sets(texts) if texts or complete else None
+
+
 def _loaded(sources: Sequence[Source]) -> frozenset[str] | None:
     texts = [source.text for source in sources if source.kind is Kind.LOADED]
     return frozenset(line.split(" ", 1)[0] for line in texts[0].split("\n") if line) if texts else None
+
+
+def _is_conf(document: Document[object]) -> bool:
+    """Whether it is sysctl.conf; any other file is hidden by one of its name, which is what that one is for."""
+    return document.path.rpartition("/")[2] == "sysctl.conf"
+
+
+def _passed_over(source: Source) -> PassedOver:
+    """A file that no release reads, as if it were read."""
+    if source.kind is Kind.SYSCTL:
+        settings = sysctl.parse(source.path, source.text)
+        return PassedOver(settings, sysctls=sysctls((settings,)).all)
+    if source.kind is Kind.MODPROBE:
+        commands = modprobe.parse(source.path, source.text)
+        said = module_options((commands,))
+        options = (replace(option, key=module) for module, option in said.all)
+        return PassedOver(commands, modules=(*options, *said.blacklist, *said.installs))
+    names = modules.parse(source.path, source.text)
+    return PassedOver(names, modules=modules_load((names,)).modules)

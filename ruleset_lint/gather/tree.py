@@ -22,12 +22,16 @@ _KERNEL_RELEASE = "proc/sys/kernel/osrelease"
 
 
 class Source(NamedTuple):
-    """A file that was read: the path to show, what it is, its text. `fragment` None: to be found out."""
+    """A file that was read: the path to show, what it is, its text. `fragment` None: to be found out.
+
+    `passed_over`: no release of the machine reads it.
+    """
 
     path: str
     kind: Kind
     text: str
     fragment: bool | None = None
+    passed_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +58,16 @@ class Tree:
         if relative not in self.texts:
             self.texts[relative] = self._read(relative, sample=sample)
         return self.texts[relative]
+
+    def text_if_readable(self, relative: str) -> str | None:
+        """The text of a file that is no loss where it is missing or not for the reader: that is not noted."""
+        if self.path(relative) in self.overlay:
+            return self.overlay[self.path(relative)]
+        try:
+            found = resolve(self.root, relative)
+            return None if found is None else read(found)
+        except UnreadableError:
+            return None
 
     def has_folder(self, relative: str) -> bool:
         """Whether a folder is there."""

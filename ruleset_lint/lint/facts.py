@@ -28,6 +28,7 @@ FACTS: Mapping[str, Source] = {
     "modprobe": lambda host, _configuration: _given(host.modprobe),
     "modules_load": lambda host, _configuration: _given(host.modules_load),
     "conntrack": lambda host, _configuration: _given(host.conntrack),
+    "running": lambda host, _configuration: _given(host.running),
     "host": lambda host, _configuration: (host,),
     "profiles": lambda host, _configuration: (host.profiles,),
     "configuration": lambda _host, configuration: (configuration,),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ruleset_lint.model.entries import ConntrackTable
+from ruleset_lint.model.passed_over import PassedOver
 from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.model.running import Running
 from ruleset_lint.model.settings import ModuleOptions, ModulesLoad, ServiceConfig, Sysctls
 from ruleset_lint.netfilter.profiles import MODERN, Profile
 from ruleset_lint.syntax.document import Document
@@ -27,10 +29,13 @@ class Host:
     modules_load: ModulesLoad | None = None
     conntrack: ConntrackTable | None = None
     loaded_modules: frozenset[str] | None = None  # of a live machine or a snapshot of /proc/modules
+    running: Running | None = None  # of a live machine or a snapshot of /proc and /sys
+    sets: frozenset[str] | None = None  # names of the sets that files define for ipset
     profiles: tuple[Profile, ...] = MODERN
     profile_reason: str = ""
     complete: bool = False
     documents: tuple[Document[object], ...] = field(default=())
+    passed_over: tuple[PassedOver, ...] = ()  # files of settings that take no effect at boot
 
     @property
     def v4(self) -> Ruleset | None:

@@ -70,6 +70,9 @@ VARIABLES: tuple[ConfigVariable, ...] = (
     ),
 )
 
+SCRIPT_PATHS: frozenset[str] = frozenset({"DATA", "FALLBACK_DATA"})
+"""Variables of the script's own, set before it sources the file: one of these names there moves the rules file."""
+
 _NAME = re.compile(r"(IPTABLES|IP6TABLES)_([A-Z0-9_]{1,60})")
 
 
