@@ -1,7 +1,8 @@
 """Chains that other programs make and change while they run, told by their names. Knows no ruleset.
 
 Names as the sources of these programs have them: fail2ban (action.d/iptables.conf), Docker, kube-proxy, Calico, Cilium,
-libvirt, ufw, sshguard, the firewall bouncer of CrowdSec.
+libvirt, ufw, sshguard, the firewall bouncer of CrowdSec, Tailscale (util/linuxfw), Neutron (agent/linux/
+iptables_manager.py), the CNI plugins, Netavark of Podman.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ _OWNERS = (
     ("ufw6-", "ufw"),
     ("sshguard", "sshguard"),
     ("CROWDSEC", "CrowdSec"),
+    ("ts-input", "Tailscale"),
+    ("ts-forward", "Tailscale"),
+    ("ts-postrouting", "Tailscale"),
+    ("neutron-", "Neutron"),
+    ("CNI-", "CNI"),
+    ("NETAVARK", "Netavark"),
 )
 
 
