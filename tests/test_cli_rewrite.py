@@ -31,8 +31,10 @@ def test_bundle_is_written(command: Command, host: Path):
     assert _files(host) == before
 
 
-def test_it_says_that_it_is_not_proven(command: Command, host: Path):
-    assert "not proven" in command("rewrite", "web", *WEB, "--output", "out").err
+def test_it_says_what_is_proven(command: Command, host: Path):
+    ran = command("rewrite", "web", *WEB, "--output", "out")
+    assert "etc/sysconfig/iptables: proven: 2^" in ran.err
+    assert "etc/sysconfig/ip6tables: proven: 2^" in ran.err
 
 
 def test_configuration_names_services_and_ram(command: Command, host: Path):

@@ -8,10 +8,12 @@ from dataclasses import replace
 from ruleset_lint.lint import Edit, Place, Span, at_line, at_rule
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.values import Network, Ports
-from ruleset_lint.packets.conditions import ALL_PORTS, Conditions
+from ruleset_lint.packets.conditions import ALL_PORTS, Conditions, sketches
 from ruleset_lint.packets.roles import TCP, UDP
-from ruleset_lint.packets.untracked import Untracking
+from ruleset_lint.packets.sketch import Sketch
+from ruleset_lint.packets.untracked import Untracking, fate
 
 PROTOCOLS = {TCP: "tcp", UDP: "udp", 33: "dccp", 132: "sctp", 136: "udplite"}
 
@@ -125,3 +127,43 @@ def address(family: int, number: int) -> str:
     if family == 6:
         return "[2001:db8::10]" if number == 1 else "[2001:db8:7::7]"
     return "192.0.2.10" if number == 1 else "203.0.113.7"
+
+
+def filter_hooks(untracking: Untracking) -> tuple[str, ...]:
+    """The chains of filter that the untracked packets may come to."""
+    if untracking.hook == "OUTPUT":
+        return ("OUTPUT",)
+    local = untracking.conditions.destination_is_local
+    return ("INPUT",) if local else ("FORWARD",) if local is False else ("INPUT", "FORWARD")
+
+
+def untracks_some(ruleset: Ruleset, untracking: Untracking, part: Conditions) -> bool:
+    """Whether it is this rule that untracks some of the packets, not one before it."""
+    return any(untracking.rule in fate(ruleset, untracking.hook, sketch).by for sketch in sketches(part))
+
+
+def services(ruleset: Ruleset, untracking: Untracking) -> Iterator[Conditions]:
+    """The requests to a service, range of ports by range of ports, if it is such that a rule untracks."""
+    asked = untracking.conditions
+    if untracking.hook == "PREROUTING" and untracking.by_destination_port and asked.protocol in (TCP, UDP):
+        yield from (part for part in each_range(asked) if untracks_some(ruleset, untracking, part))
+
+
+def as_untracked(packets: Conditions) -> tuple[Sketch, ...]:
+    """Packets as the filter sees them once they are untracked."""
+    return tuple(sketches(packets, "UNTRACKED"))
+
+
+def accepts_of_untracked(ruleset: Ruleset) -> Iterator[Rule]:
+    """The accepts of filter whose list of states names UNTRACKED, in the file's order; each list is read once."""
+    for made in ruleset.where(lambda shape: _may_name_untracked(ruleset, shape)):
+        states = made.states if made.table == "filter" else None
+        if states and not states.negated and "UNTRACKED" in states.value:
+            yield made
+
+
+def _may_name_untracked(ruleset: Ruleset, shape: Shape) -> bool:
+    part = shape.match("state", "conntrack")
+    use = (part.use("--state") or part.use("--ctstate")) if part else None
+    accepts = shape.target is not None and shape.target.name == "ACCEPT"
+    return bool(accepts and use and use.operands and "UNTRACKED" in ruleset.texts(shape, use.operands[0]).upper())

@@ -23,7 +23,7 @@ class _Earlier(NamedTuple):
     whole: bool  # whether nothing is left for the rule that untracks
 
 
-@rule(Severity.ERROR)
+@rule(Severity.ERROR, yields_to=("notrack/helper-port",))
 def late(ruleset: Ruleset) -> Iterator[Finding]:
     """Another raw rule decides before packets come to the rule that untracks them
 

@@ -41,7 +41,7 @@ class _Busy(NamedTuple):
     evidence: str  # empty: known to be busy in general
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, yields_to=("notrack/one-family",))
 def missing(ruleset: Ruleset, host: Host, configuration: Configuration) -> Iterator[Finding]:
     """A service with many short connections fills the table, and nothing untracks it
 

@@ -28,7 +28,16 @@ class _Loss(NamedTuple):
     accepts: tuple[Rule, ...]
 
 
-@rule(Severity.ERROR, yields_to=("notrack/drops-clients",))
+@rule(
+    Severity.ERROR,
+    yields_to=(
+        "conntrack/negated-state",
+        "notrack/drops-clients",
+        "notrack/first-packet-rule",
+        "notrack/position",
+        "notrack/synproxy",
+    ),
+)
 def not_accepted(ruleset: Ruleset) -> Iterator[Finding]:
     """Packets are untracked, and the filter accepts them only in a state that they no longer have
 

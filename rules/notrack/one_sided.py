@@ -26,7 +26,7 @@ class _Half(NamedTuple):
     confidence: Confidence
 
 
-@rule(Severity.ERROR, yields_to=("notrack/drops-clients",))
+@rule(Severity.ERROR, yields_to=("notrack/drops-clients", "notrack/helper-port", "notrack/synproxy"))
 def one_sided(ruleset: Ruleset) -> Iterator[Finding]:
     """A service is untracked in one direction and tracked in the other
 

@@ -1,7 +1,8 @@
-"""`ruleset-lint fix`: findings with a fix are mended, in place or as a diff."""
+"""`ruleset-lint fix`: findings with a fix are mended, in place or as a diff; by proof where a ruleset changes."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from ruleset_lint.cli.requests import FixRequest
 from ruleset_lint.cli.subject import ERRORS, Prepared, failing, prepare
 from ruleset_lint.cli.terminal import complain, put, put_verbatim
 from ruleset_lint.lint.engine import Hit
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.rewrite.fixes import FixRun, apply_fixes, is_allowed
+from ruleset_lint.rewrite.grading import SECONDS, Grader
 from ruleset_lint.rewrite.writing import WriteError, replace_file
 from ruleset_lint.text import safe
 
@@ -19,8 +22,9 @@ from ruleset_lint.text import safe
 def run(request: FixRequest) -> int:
     """Fix, and say by the exit code whether findings are left."""
     checks: list[Checked] = []
+    grader = Grader(lambda: _rulesets(checks[-1]), time.monotonic() + SECONDS)
     try:
-        fixed = _fixed(prepare(request.subject), request, checks)
+        fixed = _fixed(prepare(request.subject), request, checks, grader)
         checked = checks[0]
         for problem in checked.problems:
             complain(f"{problem.path}: {problem.reason}")
@@ -30,17 +34,28 @@ def run(request: FixRequest) -> int:
     except ERRORS as error:
         complain(str(error))
         return 2
+    _tell_objections(fixed, grader)
     return _code(request, fixed, checks[-1], ok=written and not checked.problems)
 
 
-def _fixed(prepared: Prepared, request: FixRequest, checks: list[Checked]) -> FixRun:
-    """The fixes made in memory; `checks` gets what each check gave."""
+def _fixed(prepared: Prepared, request: FixRequest, checks: list[Checked], grader: Grader) -> FixRun:
+    """The fixes made in memory; `checks` gets what each check gave. Who wants unsafe ones needs no proof."""
 
     def check(texts: Mapping[str, str]) -> Sequence[Hit]:
         checks.append(prepared.check(texts))
-        return checks[-1].hits
+        hits = checks[-1].hits
+        return hits if request.unsafe else grader.graded(hits)
 
-    return apply_fixes(check, unsafe=request.unsafe, paths=lambda path: _is_asked(checks[0], path))
+    def paths(path: str) -> bool:
+        return _is_asked(checks[0], path)
+
+    if request.unsafe:
+        return apply_fixes(check, unsafe=True, paths=paths)
+    return apply_fixes(check, paths=paths, together=grader.together)
+
+
+def _rulesets(checked: Checked) -> list[Ruleset]:
+    return [ruleset for gathered in checked.gathering.hosts for ruleset in gathered.host.rulesets]
 
 
 def _nothing(request: FixRequest, checked: Checked) -> int:
@@ -118,3 +133,13 @@ def _tell(request: FixRequest, fixed: FixRun, done: str) -> None:
     for hit in fixed.clashes:
         place = hit.finding.place
         complain(f"{place.document.path}: {hit.rule.id} finds something to fix again and again: given up")
+
+
+def _tell_objections(fixed: FixRun, grader: Grader) -> None:
+    """Why fixes are left that their rules call safe."""
+    for hit in fixed.left:
+        place = hit.finding.place
+        objection = grader.objections.get((place.document.path, place.span.start, hit.rule.id))
+        if objection:
+            line = place.document.position(place.span.start).line
+            complain(f"{place.document.path}:{line}: {hit.rule.id}: not safe to fix: {objection}")

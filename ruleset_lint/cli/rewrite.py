@@ -16,6 +16,7 @@ from ruleset_lint.netfilter.services import ServiceError, parse_service
 from ruleset_lint.rewrite.bundle import BundledFile, bundle
 from ruleset_lint.rewrite.folders import write_bundle
 from ruleset_lint.rewrite.plan import PathError, Plan, SizeError, Wishes, plan
+from ruleset_lint.rewrite.proof import compared
 from ruleset_lint.text import safe
 
 
@@ -87,9 +88,19 @@ def _tell_written(request: RewriteRequest, planned: Plan, files: Sequence[Bundle
     if request.diff or request.output is None:
         for file in planned.files:
             put_verbatim(diff(file.path, file.before or "", file.after))
+    _tell_proof(planned)
     if request.output is None:
-        complain("not proven; --output DIR writes these files, with scripts to apply and to roll back")
+        complain("--output DIR writes these files, with scripts to apply and to roll back")
         return
     if not request.diff:
         put("".join(f"{safe(str(Path(request.output) / file.path))}\n" for file in files))
-    complain("not proven: read REPORT.md before you run apply.sh")
+    complain("read REPORT.md before you run apply.sh")
+
+
+def _tell_proof(planned: Plan) -> None:
+    for family in planned.families:
+        if family.proof:
+            courses = ", ".join(f"2^{part.power} {part.course}" for part in compared(family.proof))
+            complain(f"{family.path}: proven: {courses} packets are treated as before")
+            for assumption in family.proof.assumptions:
+                complain(f"{family.path}: taken for granted: {assumption}")

@@ -8,8 +8,10 @@ from typing import NamedTuple
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.services import Service
+from ruleset_lint.packets.difference import Proof
 from ruleset_lint.rewrite.new_file import NewFile
 from ruleset_lint.rewrite.plan import FamilyPlan, Plan
+from ruleset_lint.rewrite.proof import Compared, compared, in_words
 from ruleset_lint.rewrite.rendering import Quoted, render
 from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import Span
@@ -46,6 +48,14 @@ class _Installed(NamedTuple):
     reasons: tuple[str, ...]
 
 
+class _Proven(NamedTuple):
+    """What the report says of a proof: how many packets were compared, what was assumed, what cannot be avoided."""
+
+    compared: tuple[Compared, ...]
+    assumptions: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
 class _Live(NamedTuple):
     """One family as the scripts and the report see it: `parts` are files below live/, `raw` is the last of them."""
 
@@ -61,6 +71,7 @@ class _Live(NamedTuple):
     raw: str
     services: tuple[Service, ...]
     diversions: tuple[dict[str, str], ...]
+    proof: _Proven | None
 
 
 class _LiveFile(NamedTuple):
@@ -140,7 +151,12 @@ def _live(family: FamilyPlan, tables: tuple[str, ...]) -> _Live:
             {"service": str(service), "purpose": purpose, "table": table, "hook": hook}
             for service, purpose, table, hook in made
         ),
+        proof=_proven(family.proof) if family.proof else None,
     )
+
+
+def _proven(proof: Proof) -> _Proven:
+    return _Proven(compared(proof), proof.assumptions, tuple(map(in_words, proof.notes)))
 
 
 def _values(plan: Plan, families: Sequence[_Live]) -> dict[str, object]:

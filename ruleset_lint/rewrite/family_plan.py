@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.services import Service
+from ruleset_lint.packets.difference import Proof
 from ruleset_lint.rewrite.dialects import common_dialect
 from ruleset_lint.rewrite.new_file import NewFile, relative_path
 from ruleset_lint.rewrite.notrack import Request, Rewritten, untrack
+from ruleset_lint.rewrite.proof import objections, proof_of
 from ruleset_lint.rewrite.reasons import Reason, of_refusal
 from ruleset_lint.rewrite.service_packets import Dialect
 
@@ -19,12 +21,13 @@ _NOT_ACCEPTED = "R0"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FamilyPlan:
-    """The ruleset of one family (4 or 6), where it lies below the root, and what it becomes."""
+    """The ruleset of one family (4 or 6), where it lies below the root, what it becomes, and the proof of that."""
 
     family: int
     path: str
     dialect: Dialect
     rewritten: Rewritten
+    proof: Proof | None = None
 
     @property
     def changed(self) -> bool:
@@ -42,12 +45,36 @@ def family_plan(host: Host, ruleset: Ruleset, request: Request, usual_path: str)
     return FamilyPlan(ruleset.family, path, dialect, untrack(ruleset, replace(request, dialect=dialect)))
 
 
+def proven(family: FamilyPlan, request: Request, *, deadline: float) -> FamilyPlan:
+    """The plan with its proof, if there is anything to prove.
+
+    A release without some match cannot tell all packets apart that have to be. Then the rules are proven as they would
+    be with it, and a warning says what the release makes of them.
+    """
+    if not family.changed:
+        return family
+    missing = [name for name, has in _telling(family.dialect) if not has]
+    rewritten = family.rewritten
+    if missing:
+        dialect = replace(family.dialect, has_addrtype=True, has_u32=True)
+        rewritten = untrack(rewritten.ruleset, replace(request, dialect=dialect))
+    proof = proof_of(rewritten, deadline=deadline)
+    lacking = tuple(f"the release had the match {name}: see the warnings" for name in missing)
+    return replace(family, proof=replace(proof, assumptions=(*proof.assumptions, *lacking)))
+
+
+def _telling(dialect: Dialect) -> tuple[tuple[str, bool], ...]:
+    return ("addrtype", dialect.has_addrtype), ("u32", dialect.has_u32)
+
+
 def refusals(families: Sequence[FamilyPlan], services: Sequence[Service]) -> Iterator[Reason]:
     """What is in the way, in any family; and services that none of them accepts."""
     for family in families:
         yield from map(of_refusal, family.rewritten.refusals)
         if family.changed and not family.rewritten.text.endswith("\n"):
             yield Reason("L", f"{family.path} has no line ending behind its last line")
+        if family.proof:
+            yield from objections(family.path, family.proof)
     yield from _absent(families, services)
 
 

@@ -49,14 +49,23 @@ class FixRun:
     clashes: tuple[Hit, ...] = ()
 
 
-def apply_fixes(check: Check, *, unsafe: bool = False, paths: Callable[[str], bool] = lambda _path: True) -> FixRun:
-    """Apply the fixes of what `check` finds in files that `paths` allows, check again, and so on for ten rounds."""
+def apply_fixes(
+    check: Check,
+    *,
+    unsafe: bool = False,
+    paths: Callable[[str], bool] = lambda _path: True,
+    together: Callable[[Sequence[Hit]], Sequence[Hit]] = lambda hits: hits,
+) -> FixRun:
+    """Apply the fixes of what `check` finds in files that `paths` allows, check again, and so on for ten rounds.
+
+    `together` chooses among those whose edits can be made at once.
+    """
     texts: dict[str, str] = {}
     before: dict[str, str] = {}
     applied: list[Applied] = []
     hits = check(texts)
     for _ in range(MOST_ROUNDS):
-        chosen = choose(_fixable(hits, unsafe=unsafe, paths=paths))
+        chosen = together(choose(_fixable(hits, unsafe=unsafe, paths=paths)))
         if not chosen:
             break
         for document, fixed in _by_document(chosen):

@@ -21,14 +21,16 @@ from ruleset_lint.packets.sketch import Answer, answer
 from ruleset_lint.rewrite.layout import Additions, additions, removals
 from ruleset_lint.rewrite.opening import UndecidableError
 from ruleset_lint.rewrite.printing import action_words, called_routines, chain_lines, chain_names, rule_line
-from ruleset_lint.rewrite.program import ACCEPT, Call, Routine, Workshop, depth, only_action
+from ruleset_lint.rewrite.program import ACCEPT, Call, Return, Step, Workshop, depth, merge, only_action
 from ruleset_lint.rewrite.refusals import Refusal, refusals
 from ruleset_lint.rewrite.roles import Diversion, diversions, notrack_rules
 from ruleset_lint.rewrite.service_packets import DEFAULT_DIALECT, Dialect, Work, incoming, opening, outgoing
+from ruleset_lint.rewrite.simplify import simplified
 from ruleset_lint.rewrite.specialise import specialise
 from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import apply_edits
 
+FEWEST = 2  # rules that stand at the top of a built-in chain themselves; more are behind a jump, asked once
 DEEPEST = 15  # calls below a built-in chain; nft refuses more (measured: 15 user chains load, 16 do not)
 
 
@@ -44,9 +46,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """A ruleset's new text, unless something is in the way; what was done, and what to know of it."""
+    """A ruleset's new text, unless something is in the way; what was done, and what to know of it.
+
+    `base` is the ruleset without what an earlier rewrite made of these services: what the new one has to do as well.
+    """
 
     ruleset: Ruleset
+    base: Ruleset
     text: str
     services: tuple[Service, ...]
     diversions: tuple[tuple[Service, Diversion], ...]
@@ -68,7 +74,7 @@ def untrack(ruleset: Ruleset, request: Request) -> Rewritten:
     warnings = tuple(refusal for refusal in found if refusal.warning and refusal.service not in absent)
     services = tuple(service for service in request.services if service not in absent)
     missing = tuple(refusal for refusal in found if refusal.code == "R0")
-    nothing = Rewritten(ruleset, ruleset.document.text, (), (), refused, (*missing, *warnings))
+    nothing = Rewritten(ruleset, base, ruleset.document.text, (), (), refused, (*missing, *warnings))
     if refused or not services:
         return nothing
     return _build(base, ruleset, services, request, replace(nothing, services=services))
@@ -97,7 +103,7 @@ def _build(
     for service in services:
         work = Work(Workshop(), base, service, request.dialect)
         try:
-            made = tuple(diversions(work))
+            made = simplified(work, diversions(work))
         except UndecidableError as error:
             return replace(nothing, services=(), refusals=(Refusal("R6", service, str(error), ruleset, error.rule),))
         late = _udp_reply_refused(work) or _too_deep(work, made)
@@ -166,20 +172,32 @@ def _add(tables: dict[str, Additions], work: Work, made: Sequence[Diversion], ba
 
 
 def _table_additions(work: Work, made: Sequence[Diversion], taken: set[str]) -> Additions:
-    routines = called_routines([diversion.routine for diversion in made])
-    single = [routine for routine in routines if only_action(routine) is not None and _is_start(routine, made)]
-    needed = [routine for routine in routines if routine not in single]
+    starts = [(diversion, _at_top(diversion)) for diversion in made]
+    actions = [step.action for _, steps in starts for step in steps]
+    needed = called_routines([action.routine for action in actions if isinstance(action, Call)])
     names = chain_names(work.service, needed, taken)
     top: dict[str, list[str]] = {}
-    for diversion in made:
-        words = action_words(only_action(diversion.routine) or Call(diversion.routine), names)
-        line = rule_line(work.service, diversion.hook, diversion.conditions, words, diversion.purpose)
-        top.setdefault(diversion.hook, []).append(line)
+    for diversion, steps in starts:
+        for step in steps:
+            words = action_words(step.action, names)
+            line = rule_line(work.service, diversion.hook, step.conditions, words, step.origin)
+            top.setdefault(diversion.hook, []).append(line)
     return Additions(tuple(names.values()), chain_lines(work.service, needed, names), top)
 
 
-def _is_start(routine: Routine, made: Sequence[Diversion]) -> bool:
-    return any(diversion.routine is routine for diversion in made)
+def _at_top(diversion: Diversion) -> tuple[Step, ...]:
+    """The rules at the top of the built-in chain: a jump, or a short routine itself."""
+    call = Step(diversion.conditions, Call(diversion.routine), diversion.purpose)
+    steps = diversion.routine.steps
+    merged = [merge(diversion.conditions, step.conditions) for step in steps]
+    if len(steps) > FEWEST or any(isinstance(step.action, Return) for step in steps):
+        return (call,)
+    found = tuple(
+        Step(conditions, step.action, step.origin if step.conditions else diversion.purpose)
+        for step, conditions in zip(steps, merged, strict=True)
+        if conditions is not None
+    )
+    return found if len(found) == len(steps) else (call,)
 
 
 def _raw_additions(work: Work) -> Additions:

@@ -1,7 +1,11 @@
-"""What a host's files become: rulesets and everything beside them that has to fit. Writes nothing, prints nothing."""
+"""What a host's files become: rulesets and everything beside them that has to fit. Writes nothing, prints nothing.
+
+A ruleset that is not proven to treat the packets of the services as before is refused like one that cannot be right.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,11 +15,12 @@ from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.profiles import Profile
 from ruleset_lint.netfilter.services import ADMINISTRATION, Service
-from ruleset_lint.rewrite.family_plan import FamilyPlan, family_plan, refusals, ruleset_file, warnings
+from ruleset_lint.rewrite.family_plan import FamilyPlan, family_plan, proven, refusals, ruleset_file, warnings
 from ruleset_lint.rewrite.loading_check import not_loadable
 from ruleset_lint.rewrite.module_files import core_module, modprobe_changes, modules_load_additions
 from ruleset_lint.rewrite.new_file import NewFile, PathError, changed_files, relative_path
 from ruleset_lint.rewrite.notrack import Request
+from ruleset_lint.rewrite.proof import SECONDS
 from ruleset_lint.rewrite.reasons import Reason
 from ruleset_lint.rewrite.service_config_file import is_whole, service_files
 from ruleset_lint.rewrite.sizing import SizeError
@@ -83,6 +88,10 @@ def plan(host: Host, wishes: Wishes) -> Plan:
         if _is_tracked(ruleset)
     )
     refused = tuple(refusals(families, wishes.services))
+    if not refused:
+        deadline = time.monotonic() + SECONDS
+        families = tuple(proven(family, request, deadline=deadline) for family in families)
+        refused = tuple(refusals(families, wishes.services))
     if refused:
         return _refused(basis, refused)
     return _with_files(basis, host, families, notes)

@@ -63,11 +63,12 @@ def rule_line(
 ) -> str:
     """One rule. Raises ValueError if a word cannot stand in a line."""
     text = f"ruleset-lint {service}: {comment}"
-    words = ["-A", chain, *_condition_words(conditions), "-m", "comment", "--comment", text, *action]
+    words = ["-A", chain, *condition_words(conditions), "-m", "comment", "--comment", text, *action]
     return " ".join(map(quote, words))
 
 
-def _condition_words(conditions: Sequence[Condition]) -> list[str]:
+def condition_words(conditions: Sequence[Condition]) -> list[str]:
+    """The words of conditions as they stand in one rule."""
     ordered = sorted(conditions, key=_rank)
     words: list[str] = []
     match = ""

@@ -34,8 +34,6 @@ from ruleset_lint.rewrite.service_packets import (
 )
 from ruleset_lint.rewrite.specialise import specialise, tests_state
 
-ICMP_ERRORS = {4: ("3", "11", "12"), 6: ("1", "2", "3", "4")}
-
 _SYN_ALONE = Flags("FIN,SYN,RST,ACK", "SYN", "a bare SYN is NEW")
 _RST_ALONE = Flags("FIN,SYN,RST,ACK", "RST", "a bare RST belongs to a connection")
 _ACK_NO_SYN = Flags("SYN,ACK", "ACK", "an ACK belongs to a connection")
@@ -44,13 +42,17 @@ _ACK = Flags("ACK", "ACK", "an ACK belongs to a connection")
 
 @dataclass(frozen=True, slots=True)
 class Diversion:
-    """A rule at the top of a built-in chain: packets that meet the conditions are decided by the routine."""
+    """A rule at the top of a built-in chain: packets that meet the conditions are decided by the routine.
+
+    `otherwise` is what the rules that are there do with these packets.
+    """
 
     table: str
     hook: str
     conditions: tuple[Condition, ...]
     routine: Routine
     purpose: str
+    otherwise: Routine
 
 
 def diversions(work: Work) -> Iterator[Diversion]:
@@ -134,7 +136,7 @@ def _divert(work: Work, table: str, hook: str, sketch: Sketch, routine: Routine)
     untouched = _copy(work, table, hook, in_state(sketch, "UNTRACKED"))
     if routine is not untouched:
         conditions = (*service_conditions(work, sketch), state_is(work, "UNTRACKED"))
-        yield Diversion(table, hook, conditions, routine, "untracked packets")
+        yield Diversion(table, hook, conditions, routine, "untracked packets", untouched)
 
 
 def _divert_errors(work: Work, table: str, hook: str, sketch: Sketch) -> Iterator[Diversion]:
@@ -142,11 +144,12 @@ def _divert_errors(work: Work, table: str, hook: str, sketch: Sketch) -> Iterato
     if not _needs_copy(work, table, hook, sketch):
         return
     related = _copy(work, table, hook, in_state(sketch, "RELATED"))
-    if related is _copy(work, table, hook, in_state(sketch, "INVALID")):
+    invalid = _copy(work, table, hook, in_state(sketch, "INVALID"))
+    if related is invalid:
         return
-    for kind in ICMP_ERRORS[work.ruleset.family]:
-        conditions = (*error_conditions(work, sketch, kind), *own_conditions(work, hook), state_is(work, "INVALID"))
-        yield Diversion(table, hook, conditions, related, f"ICMP errors of type {kind}")
+    for purpose, asked in error_conditions(work, sketch):
+        conditions = (*asked, *own_conditions(work, hook), state_is(work, "INVALID"))
+        yield Diversion(table, hook, conditions, related, purpose, invalid)
 
 
 def _divert_resets(work: Work, table: str, hook: str) -> Iterator[Diversion]:
@@ -155,7 +158,8 @@ def _divert_resets(work: Work, table: str, hook: str) -> Iterator[Diversion]:
     if work.service.protocol != "tcp" or not _needs_copy(work, table, hook, sketch) or not _rejects(work):
         return
     related = _copy(work, table, hook, in_state(sketch, "RELATED"))
-    if related is not _copy(work, table, hook, in_state(sketch, "INVALID")):
+    invalid = _copy(work, table, hook, in_state(sketch, "INVALID"))
+    if related is not invalid:
         flags = flags_are(Flags("RST", "RST", "a reset"))
         conditions = (
             *service_conditions(work, outgoing(work)),
@@ -163,7 +167,7 @@ def _divert_resets(work: Work, table: str, hook: str) -> Iterator[Diversion]:
             *own_conditions(work, hook),
             state_is(work, "INVALID"),
         )
-        yield Diversion(table, hook, conditions, related, "resets by REJECT")
+        yield Diversion(table, hook, conditions, related, "resets by REJECT", invalid)
 
 
 def _rejects(work: Work) -> bool:

@@ -5,6 +5,7 @@ Loopback stays tracked: its packets pass OUTPUT and PREROUTING with one entry, a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from ruleset_lint.netfilter.services import Service
 from ruleset_lint.netfilter.values import PROTOCOLS
 from ruleset_lint.packets.sketch import Sketch
 from ruleset_lint.rewrite.program import Condition, Workshop
+
+ICMP_ERRORS = {4: ("3", "11", "12"), 6: ("1", "2", "3", "4")}
 
 
 class Flags(NamedTuple):
@@ -133,30 +136,37 @@ def service_conditions(work: Work, sketch: Sketch) -> tuple[Condition, ...]:
     )
 
 
-def error_conditions(work: Work, sketch: Sketch, kind: str) -> tuple[Condition, ...]:
-    """ICMP errors of one type that quote a packet of the service's flow: sent by it, or to it where they go out."""
+def error_conditions(work: Work, sketch: Sketch) -> Iterator[tuple[str, tuple[Condition, ...]]]:
+    """ICMP errors that quote a packet of the service's flow: sent by it, or to it where they go out.
+
+    In words, and as conditions: one rule where u32 reads the type too, else one for each type.
+    """
     four = work.ruleset.family == 4
     inward = sketch.destination_is_local is not None
     interface = Condition(("!", "-i", "lo"), "-i") if inward else Condition(("!", "-o", "lo"), "-o")
     name, match, option = ("icmp", "icmp", "--icmp-type") if four else ("ipv6-icmp", "icmp6", "--icmpv6-type")
-    of_type = Condition(("-m", match, option, kind), f"-m {match}", protocol=True)
-    quoting = (Condition(("-m", "u32", "--u32", _quotes(work, inward=inward)), "-m u32"),)
-    return (interface, Condition(("-p", name), "-p"), of_type, *(quoting if work.dialect.has_u32 else ()))
+    packets = (interface, Condition(("-p", name), "-p"))
+    if work.dialect.has_u32:
+        yield "ICMP errors", (*packets, Condition(("-m", "u32", "--u32", _quotes(work, inward=inward)), "-m u32"))
+        return
+    for kind in ICMP_ERRORS[work.ruleset.family]:
+        of_type = Condition(("-m", match, option, kind), f"-m {match}", protocol=True)
+        yield f"ICMP errors of type {kind}", (*packets, of_type)
 
 
 def own_conditions(work: Work, hook: str) -> tuple[Condition, ...]:
-    """Only packets to or from this machine, in the chains that forwarded packets pass too."""
-    option = {"PREROUTING": "--dst-type", "POSTROUTING": "--src-type"}.get(hook)
+    """Only packets to or from an address of this machine: forwarded packets pass some chains too, broadcasts others."""
+    option = {"PREROUTING": "--dst-type", "INPUT": "--dst-type", "POSTROUTING": "--src-type"}.get(hook)
     if option is None or not work.dialect.has_addrtype:
         return ()
     return (Condition(("-m", "addrtype", option, "LOCAL"), "-m addrtype"),)
 
 
 def _quotes(work: Work, *, inward: bool) -> str:
-    """u32 expression: the ICMP error quotes a packet from (inward) or to the service's port."""
+    """u32 expression: an ICMP error that quotes a packet from (inward) or to the service's port."""
     protocol, port = work.protocol, work.service.port
     if work.ruleset.family == 4:
         ports = "8>>16&0xFFFF" if inward else "8&0xFFFF"
-        return f"0>>22&0x3C@14&0xFF={protocol}&&0>>22&0x3C@8>>22&0x3C@{ports}={port}"
+        return f"0>>22&0x3C@0>>24=3,11,12&&0>>22&0x3C@14&0xFF={protocol}&&0>>22&0x3C@8>>22&0x3C@{ports}={port}"
     ports = "88>>16&0xFFFF" if inward else "88&0xFFFF"
-    return f"51&0xFF={protocol}&&{ports}={port}"
+    return f"40>>24=1:4&&51&0xFF={protocol}&&{ports}={port}"
