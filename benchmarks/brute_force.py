@@ -20,7 +20,7 @@ from ruleset_lint.model.loading import load
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.values import STATES
-from ruleset_lint.packets.arrivals import Arrival, arrivals
+from ruleset_lint.packets.arrivals import arrivals
 from ruleset_lint.packets.course import CONNTRACK, FORWARDED, INCOMING, OUTGOING, Step
 from ruleset_lint.packets.effect import Assign, Call, Decide, Return
 from ruleset_lint.packets.formula import (
@@ -120,6 +120,13 @@ def packets(course: Sequence[Step]) -> Iterator[Packet]:
             yield Packet(4, {**values, CARRIED: kept}, {IN: in_name, OUT: out_name}, answers)
 
 
+class Arrived(NamedTuple):
+    """The packets that are said to come to a rule, and those of them that it is said to match."""
+
+    arriving: PacketSet
+    matching: PacketSet
+
+
 class Met(NamedTuple):
     """A rule that a packet came to, the packet as it was then, and whether the rule matched."""
 
@@ -192,7 +199,11 @@ def differences(seed: int, share: float = 1.0) -> Iterator[str]:
     ruleset = load(parse("made", made(seed)))
     reading = reading_of(ruleset)
     folded = Folded(reading, ruleset)
-    arrived = {arrival.rule: arrival for table in ruleset.tables for arrival in arrivals(reading, ruleset, table)}
+    arrived = {
+        arrival.rule: Arrived(arrival.arriving, arrival.matching)
+        for table in ruleset.tables
+        for arrival in arrivals(reading, ruleset, table)
+    }
     yield from (f"{seed}: {problem}" for problem in _unreached(ruleset, reading, arrived))
     chance = random.Random(seed)
     for course in _COURSES:
@@ -223,14 +234,14 @@ def _mark(space: Space, store: Store) -> list[PacketSet]:
     return [store.bit(space, variable) for variable in reversed(variables)][:2]
 
 
-def _unforeseen(space: Space, alone: Alone, arrived: Mapping[Rule, Arrival]) -> Iterator[str]:
+def _unforeseen(space: Space, alone: Alone, arrived: Mapping[Rule, Arrived]) -> Iterator[str]:
     for rule, packet, matched in alone.met:
         arrival = arrived[rule]
         if not contains(space, arrival.matching if matched else arrival.arriving, packet):
             yield f"{rule.line.number}: comes unforeseen: {packet}"
 
 
-def _unreached(ruleset: Ruleset, reading: Reading, arrived: Mapping[Rule, Arrival]) -> Iterator[str]:
+def _unreached(ruleset: Ruleset, reading: Reading, arrived: Mapping[Rule, Arrived]) -> Iterator[str]:
     """Rules said to match a packet that does not even come to them; changes and what counts are told roughly."""
     if set(ruleset.tables) != {"filter"} or any(word in _text(ruleset) for word in ("MARK", "statistic")):
         return

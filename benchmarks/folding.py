@@ -29,19 +29,22 @@ from ruleset_lint.syntax.iptables_save import parse
 
 _INTERFACES = 8
 _RESTORED = 100_000
+_DISTINCT = 300  # hosts and networks that the rules name
 _PORTS = (22, 25, 53, 80, 123, 161, 389, 443, 445, 993, 3128, 3306, 3389, 5432, 8080, 9100)
 
 
-def made(rules: int, seed: int = 1) -> Iterator[str]:
-    """Lines of a ruleset with so many rules."""
+def made(rules: int, seed: int = 1, distinct: int = _DISTINCT) -> Iterator[str]:
+    """Lines of a ruleset with so many rules, which name so many hosts and networks."""
     chance = random.Random(seed)
+    places = _places(chance, distinct)
     chains = [f"{side}-eth{number}" for side in ("in", "fwd") for number in range(_INTERFACES)]
     yield from ("*filter", ":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", ":OUTPUT ACCEPT [0:0]")
     yield from (f":{name} - [0:0]" for name in chains)
     top = list(_top())[:rules]
     yield from top
     for _ in range(rules - len(top)):
-        yield f"-A {chance.choice(chains)} {_conditions(chance)} -j {chance.choice(('ACCEPT', 'ACCEPT', 'DROP'))}"
+        target = chance.choice(("ACCEPT", "ACCEPT", "DROP"))
+        yield f"-A {chance.choice(chains)} {_conditions(chance, places)} -j {target}"
     yield "COMMIT"
 
 
@@ -55,9 +58,9 @@ def _top() -> Iterator[str]:
         yield f"-A FORWARD -i eth{number} -j fwd-eth{number}"
 
 
-def _conditions(chance: random.Random) -> str:
-    words = [f"-s {_prefix(chance)}"] if chance.random() < 0.7 else []
-    words += [f"-d {_prefix(chance)}"] if chance.random() < 0.6 else []
+def _conditions(chance: random.Random, places: Sequence[str]) -> str:
+    sides = chance.choices((("-s",), ("-d",), ("-s", "-d")), (20, 30, 50))[0]
+    words = [f"{side} {chance.choice(places)}" for side in sides]
     kinds: Mapping[Callable[[random.Random], str], int] = {
         lambda c: f"-p {c.choice(('tcp', 'udp'))} -m multiport --dports {_list(c)}": 25,
         lambda c: f"-p tcp -m tcp --dport {c.choice(_PORTS)}": 35,
@@ -71,9 +74,13 @@ def _conditions(chance: random.Random) -> str:
     return " ".join(words)
 
 
+def _places(chance: random.Random, distinct: int) -> list[str]:
+    """Hosts, and networks in networks, of a few sites."""
+    return [_prefix(chance) for _ in range(distinct)]
+
+
 def _prefix(chance: random.Random) -> str:
-    """A network of a few sites, each with nets in nets."""
-    length = chance.choices((8, 12, 16, 20, 24, 27, 32), (1, 2, 8, 6, 30, 8, 45))[0]
+    length = chance.choices((16, 20, 22, 24, 27, 32), (2, 3, 5, 20, 10, 60))[0]
     address = 10 << 24 | chance.randrange(12) << 16 | chance.randrange(64) << 8 | chance.randrange(256)
     address &= -1 << (32 - length)
     return ".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0)) + f"/{length}"
@@ -122,16 +129,19 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.folding", description=__doc__)
     parser.add_argument("--rules", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--distinct", type=int, default=_DISTINCT, help="hosts and networks that the rules name")
     parser.add_argument("--file", type=Path, help="a ruleset that is there, instead of one that is made")
     parser.add_argument("--print", action="store_true", help="print the ruleset instead")
     request = parser.parse_args(words)
     if request.print:
-        print(*made(request.rules, request.seed), sep="\n")
+        print(*made(request.rules, request.seed, request.distinct), sep="\n")
         return 0
     with tempfile.TemporaryDirectory(prefix="ruleset-lint-folding-") as name:
         path = request.file or Path(name, "made.rules")
         if not request.file:
-            path.write_text("".join(f"{line}\n" for line in made(request.rules, request.seed)), encoding="utf-8")
+            path.write_text(
+                "".join(f"{line}\n" for line in made(request.rules, request.seed, request.distinct)), encoding="utf-8"
+            )
         taken = fold(path)
         print(*(f"{what}: {seconds:.2f} s" for what, seconds in taken._asdict().items()), sep="\n")
         if reason := missing():

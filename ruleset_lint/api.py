@@ -11,7 +11,8 @@ The findings of a report have `rule`, `severity`, `confidence`, `message`, `path
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -38,7 +39,9 @@ from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import decode
 
 if TYPE_CHECKING:
+    from ruleset_lint.packets.difference import Proof
     from ruleset_lint.packets.formula import Packet
+    from ruleset_lint.packets.query import Answer
     from ruleset_lint.packets.trace import Trace
 
 __all__ = [
@@ -50,6 +53,8 @@ __all__ = [
     "check_host",
     "check_text",
     "normalise",
+    "prove",
+    "query",
     "trace",
 ]
 
@@ -156,6 +161,63 @@ def trace(
         found: Trace = tracing.trace(ruleset, read, course)
     except tracing.CourseError as error:
         raise InputError(f"packet: {error}") from None
+    return found
+
+
+def query(
+    text: str | bytes,
+    question: str,
+    *,
+    family: Literal[4, 6] = 4,
+    course: Literal["incoming", "forwarded", "outgoing"] | None = None,
+    backend: Literal["legacy", "nft"] = "nft",
+    timeout: float = 30.0,
+) -> Answer:
+    """What a whole ruleset does with all packets of a kind: `packets.query.Answer` has lists of them by verdict.
+
+    `question` is `tcp dport 22,80-90 from 10.0.0.0/8 in eth0`; without a state, packets that open a connection are
+    meant. `course` says which way they go, if not as `in` and `out` tell; without these, to the host. Raises
+    InputError for a question that does not read or asks for no packet, NotLoadedError for a ruleset that does not load
+    with that backend, NotDecidedError (a RuntimeError) for what takes more than `timeout` seconds, or too much memory.
+    """
+    asking, texts = (import_module(f"ruleset_lint.packets.{name}") for name in ("query", "question_text"))
+    ruleset = load(parse("-", decode(text) if isinstance(text, bytes) else text), family, fragment=False)
+    refuse_unloadable(ruleset, backend)
+    try:
+        read = texts.read_question(question, family)
+        found: Answer = asking.query(ruleset, read, course, backend=backend, deadline=time.monotonic() + timeout)
+    except (texts.QuestionError, asking.NothingAskedError) as error:
+        raise InputError(f"question: {error}") from None
+    return found
+
+
+def prove(
+    before: str | bytes,
+    after: str | bytes,
+    services: Iterable[str] = (),
+    *,
+    family: Literal[4, 6] = 4,
+    role: Literal["host", "router"] = "router",
+    backend: Literal["legacy", "nft"] = "nft",
+    timeout: float = 60.0,
+) -> Proof:
+    """Whether two whole rulesets do the same with every packet: `packets.difference.Proof` says what it has.
+
+    With `services` ("tcp/80", "tcp/443@10.0.0.5" at a server behind a router) that left connection tracking, whether
+    they do the same with every connection. On a `host` nothing is forwarded. What takes more than `timeout` seconds is
+    not decided. Raises InputError for a service that does not read, NotLoadedError for a ruleset that does not load
+    with that backend.
+    """
+    proving, ends = (import_module(f"ruleset_lint.packets.{name}") for name in ("equivalence", "endpoints"))
+    rulesets: list[Ruleset] = []
+    for text in (before, after):
+        rulesets.append(load(parse("-", decode(text) if isinstance(text, bytes) else text), family, fragment=False))
+        refuse_unloadable(rulesets[-1], backend)
+    try:
+        named = tuple(ends.parse_endpoint(service) for service in services)
+    except ValueError as error:
+        raise InputError(f"service: {error}") from None
+    found: Proof = proving.prove(*rulesets, named, role=role, deadline=time.monotonic() + timeout)
     return found
 
 

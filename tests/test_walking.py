@@ -295,6 +295,6 @@ def test_a_summary_is_about_all_packets_that_enter_a_chain() -> None:
     found = filtered("INPUT -j A", "A -p tcp -j ACCEPT")
     reading = reading_of(found)
     known = summaries(reading, found.tables["filter"], ("INPUT",))
-    assert known["A"].verdicts == {"ACCEPT": reading.space.of(TCP)}
+    assert known["A"].verdicts["ACCEPT"] == reading.space.of(TCP)
     assert known["A"].onward == reading.space.of(Not(TCP))
     assert known["A"].onward != reading.space.of(ALWAYS)

@@ -23,7 +23,10 @@ from ruleset_lint.cli.requests import (
     Goal,
     ListFormat,
     OutputFormat,
+    ProveRequest,
+    QueryRequest,
     RewriteRequest,
+    Role,
     SizeRequest,
     Subject,
     TraceRequest,
@@ -56,7 +59,7 @@ def _application(words: list[str]) -> typer.Typer:
         name="ruleset-lint", rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=_CONTEXT
     )
     app.callback()(ruleset_lint)
-    commands = (check, fix, format_, rewrite, trace, explain, rules, size, new_rule)
+    commands = (check, fix, format_, rewrite, prove, trace, query, explain, rules, size, new_rule)
     named = [command for command in commands if words[:1] == [_command_name(command)]]
     for command in named or commands:
         app.command(_command_name(command))(command)
@@ -270,6 +273,37 @@ def rewrite(
     )
 
 
+def prove(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="A ruleset, or the root of a machine.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="What it is compared with.")],
+    *,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Service that left connection tracking, so that connections are compared instead of packets: tcp/80; "
+            "tcp/443@10.0.0.5 at a server behind the machine.",
+            metavar="SERVICE",
+        ),
+    ] = None,
+    role: Annotated[Role, typer.Option(help="On a host nothing is forwarded, and servers are its own.")] = "router",
+    timeout: Annotated[float, typer.Option(help="Seconds that a comparison may take.", min=0.0)] = 60.0,
+    output_format: Annotated[ListFormat, typer.Option(help="Form of the output.")] = "text",
+    config: Config = None,
+    isolated: Isolated = False,
+    family: FamilyOption = None,
+    backend: BackendOption = None,
+    fragment: Fragment = None,
+) -> int:
+    """Prove that two rulesets do the same, or show packets that fare otherwise.
+
+    Exit code 0: they do, 1: they do not, 3: not decided, 2: wrong use.
+    """
+    subject = Subject(
+        (before, after), config=config, isolated=isolated, family=family, backend=backend, fragment=fragment
+    )
+    return _do("prove", ProveRequest(subject, _names(service), role, output_format, timeout))
+
+
 def trace(
     paths: Paths = None,
     *,
@@ -301,6 +335,42 @@ def trace(
         stdin_filename=stdin_filename,
     )
     return _do("trace", TraceRequest(subject, packet, course, output_format))
+
+
+def query(
+    *,
+    paths: Paths = None,
+    question: Annotated[
+        str,
+        typer.Argument(
+            metavar="QUESTION",
+            help="The packets: `tcp dport 22,80-90 from 10.0.0.0/8 in eth0`; without a state, those that open a "
+            "connection.",
+        ),
+    ],
+    course: Annotated[
+        Course | None, typer.Option(help="Which way they go, if not as in and out tell; without these, to the host.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds it may take.", min=0.0)] = 30.0,
+    output_format: Annotated[ListFormat, typer.Option(help="Form of the output.")] = "text",
+    stdin_filename: StdinFilename = None,
+    config: Config = None,
+    isolated: Isolated = False,
+    family: FamilyOption = None,
+    backend: BackendOption = None,
+    fragment: Fragment = None,
+) -> int:
+    """Say which packets of a kind are accepted and which are not. Exit code 0, 3: not decided, 2: wrong use."""
+    subject = Subject(
+        _paths(paths),
+        config=config,
+        isolated=isolated,
+        family=family,
+        backend=backend,
+        fragment=fragment,
+        stdin_filename=stdin_filename,
+    )
+    return _do("query", QueryRequest(subject, question, course, output_format, timeout))
 
 
 def explain(

@@ -12,6 +12,7 @@ Family = Literal["4", "6"]
 Backend = Literal["legacy", "nft"]
 Goal = Literal["notrack"]
 Course = Literal["incoming", "forwarded", "outgoing"]
+Role = Literal["host", "router"]
 
 
 class Subject(NamedTuple):
@@ -89,3 +90,23 @@ class TraceRequest(NamedTuple):
     packet: str
     course: Course | None = None
     output_format: ListFormat = "text"
+
+
+class QueryRequest(NamedTuple):
+    """`ruleset-lint query`: the rulesets, the question, the way its packets go, and seconds it may take."""
+
+    subject: Subject
+    question: str
+    course: Course | None = None
+    output_format: ListFormat = "text"
+    timeout: float = 30.0
+
+
+class ProveRequest(NamedTuple):
+    """`ruleset-lint prove`: both paths, services that left tracking, what the machine is, and seconds it may take."""
+
+    subject: Subject
+    services: tuple[str, ...] = ()
+    role: Role = "router"
+    output_format: ListFormat = "text"
+    timeout: float = 60.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Chain, Ruleset, Table
@@ -18,18 +18,28 @@ from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets.effect import Assign, Call, Decide, Effect, Note, Replace, Return, Translate
 from ruleset_lint.packets.formula import ALWAYS, All, Bits, Formula, Interface, Not, Some, in_state
+from ruleset_lint.packets.remaining import Remaining
 from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.summary import Reading, Summary, summaries
 from ruleset_lint.packets.universe import universe
 from ruleset_lint.packets.walk import bottom_up
 
 
-class Arrival(NamedTuple):
-    """A rule, the packets that come to it, and those of them that it matches."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Arrival:
+    """A rule, and those of the packets that come to it that it matches."""
 
     rule: Rule
-    arriving: PacketSet
     matching: PacketSet
+    here: Remaining
+
+    @property
+    def arriving(self) -> PacketSet:
+        """All packets that come to it; to be asked before the next arrival, and only where `matching` will not do."""
+        return self.here.whole()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.rule, self.arriving, self.matching))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +102,20 @@ def _callees_first(table: Table) -> list[str]:
     return list(dict.fromkeys(name for hook in hooks for name in bottom_up(table, hook)))
 
 
-def _through(walking: _Walking, chain: Chain, here: PacketSet) -> Iterator[Arrival]:
+def _through(walking: _Walking, chain: Chain, entering: PacketSet) -> Iterator[Arrival]:
     space = walking.reading.space
+    here = Remaining(space, entering)
     for rule in chain.rules:
         condition = walking.reading.matched(rule)
-        matching = space.both(condition, here)
-        yield Arrival(rule, here, matching)
+        matching = here.among(condition)
+        yield Arrival(rule, matching, here)
         if space.is_empty(matching):
             continue
         onward = _after(walking, rule, matching)
-        if onward != matching:
-            here = space.without(here, condition)
-            here = here if space.is_empty(onward) else space.either(here, onward)
+        if space.within(onward, matching):
+            here.take(space.without(matching, onward))
+        else:
+            here.become(space.either(space.without(here.whole(), condition), onward))
 
 
 def _after(walking: _Walking, rule: Rule, packets: PacketSet) -> PacketSet:

@@ -42,8 +42,8 @@ def at_hook(space: Space, store: Store, course: Sequence[Step], hook: str) -> Pa
     """Make the store that of packets at a hook; those that do not come as far.
 
     Source: ip_forward of net/ipv4/ip_forward.c and ip6_forward: one hop less before FORWARD is asked, none left is the
-    end. ip_output: from kernel 5.7 on POSTROUTING sees by which interface a packet came. Both measured with kernel 6.18,
-    iptables 1.8.9, nft and legacy; own packets have no such interface there.
+    end. ip_output: from kernel 5.7 on POSTROUTING sees by which interface a packet came. Both measured with
+    kernel 6.18, iptables 1.8.9, nft and legacy; own packets have no such interface there.
     """
     forwarded = any(step.hook == "FORWARD" for step in course)
     if hook == "PREROUTING" and forwarded:

@@ -184,16 +184,12 @@ class Space:
 
     def pick(self, of: PacketSet) -> Sequence[bool]:
         """The bits of one packet of a set that is not empty, 0 as far as the set allows."""
-        picked = of.pick_cube_dd_set(self._zeros()).pick_cube()
+        everything = range(self._manager.num_vars())
+        zeros = self._pen.masked(everything, (1 << len(everything)) - 1, 0)
+        picked = of.pick_cube_dd_set(zeros).pick_cube()
         if picked is None:
             raise ValueError("there is no packet in an empty set")
         return [bool(bit) for bit in picked]
-
-    def _zeros(self) -> PacketSet:
-        result = self.all
-        for variable in reversed(range(self._manager.num_vars())):
-            result = self.both(~self.literal(variable), result)
-        return result
 
     def replacing(self, bits: Mapping[int, PacketSet]) -> Substitution:
         """What `substituted` takes: functions in place of variables."""
@@ -221,8 +217,6 @@ class Space:
             return operation(*operands)
         except DDMemoryError:
             raise NotDecidedError("it takes too much memory") from None
-
-    # -- formulas
 
     def named(self, side: Hashable, number: int) -> PacketSet:
         """The packets whose interface is of the class with a number."""

@@ -106,13 +106,15 @@ class Store:
         """
         if not then.bits and not then.changes:
             return
-        met = {
-            variable: self._moved(space, where, _joined(space, changes), asked)
-            for variable, changes in then.bits.items()
-        }
+        met: dict[int, _Change] = {}
+        places: dict[PacketSet, PacketSet] = {}  # the bits of a field are mostly changed together
+        for variable, changes in then.bits.items():
+            change = _joined(space, changes)
+            if change.where not in places:
+                places[change.where] = space.both(where, self.now(space, change.where, asked))
+            met[variable] = _Change(places[change.where], self.now(space, change.value, asked))
         noted = {
-            change: space.both(where, self.now(space, space.any_of(sets), asked))
-            for change, sets in then.changes.items()
+            name: space.both(where, self.now(space, space.any_of(sets), asked)) for name, sets in then.changes.items()
         }
         for variable, change in met.items():
             if not space.is_empty(change.where):
@@ -126,10 +128,6 @@ class Store:
         """The same with each set replaced."""
         bits = {variable: [_Change(*map(of, change)) for change in changes] for variable, changes in self.bits.items()}
         return Store(bits, set(self.fields), {change: list(map(of, sets)) for change, sets in self.changes.items()})
-
-    def _moved(self, space: Space, where: PacketSet, change: _Change, asked: Iterable[Hashable]) -> _Change:
-        changed = space.both(where, self.now(space, change.where, asked))
-        return _Change(changed, self.now(space, change.value, asked))
 
     def _replaced(self, space: Space, concerned: Iterable[Hashable]) -> dict[int, PacketSet]:
         result: dict[int, PacketSet] = {}

@@ -9,17 +9,21 @@ Knows no hook's place on a packet's way. Sets are of packets as they enter the c
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Chain, Ruleset, Table
 from ruleset_lint.packets.bounds import NotDecidedError
+from ruleset_lint.packets.decisions import COMES_BACK, Decisions
 from ruleset_lint.packets.doing import Step, steps_of
 from ruleset_lint.packets.effect import Assign, Call, Decide, Effect, Note, Replace, Return, Translate
 from ruleset_lint.packets.formula import ALWAYS, STATE, Formula, Opaque, atoms
 from ruleset_lint.packets.meaning import Meanings
+from ruleset_lint.packets.remaining import Remaining
 from ruleset_lint.packets.space import Afterwards, PacketSet, Space, question
 from ruleset_lint.packets.store import Store
 from ruleset_lint.packets.walk import bottom_up
@@ -71,12 +75,18 @@ class Summary:
     `asked` is all that the sets depend on, `counted` the variables of questions that are asked anew each time.
     """
 
-    verdicts: Mapping[str, PacketSet]
+    space: Space
+    decisions: Decisions
     onward: PacketSet
     store: Store
     events: Mapping[Note | Translate, PacketSet]
     asked: frozenset[Hashable]
     counted: frozenset[int]
+
+    @property
+    def verdicts(self) -> Mapping[str, PacketSet]:
+        """The packets that leave the chain for good, by verdict."""
+        return self.decisions.whole(self.space)
 
 
 @dataclass(eq=False, slots=True)
@@ -86,11 +96,11 @@ class _Flow:
     reading: Reading
     chains: Container[str]
     known: Mapping[str, Summary]
-    here: PacketSet
+    here: Remaining
     store: Store = field(default_factory=Store)
     returned: list[PacketSet] = field(default_factory=list)
-    verdicts: dict[str, list[PacketSet]] = field(default_factory=dict)
-    events: dict[Note | Translate, list[PacketSet]] = field(default_factory=dict)
+    decisions: Decisions = field(default_factory=Decisions)
+    events: defaultdict[Note | Translate, list[PacketSet]] = field(default_factory=lambda: defaultdict(list))
     asked: set[Hashable] = field(default_factory=set)
     counted: set[int] = field(default_factory=set)
 
@@ -110,14 +120,13 @@ def summaries(reading: Reading, table: Table, hooks: Iterable[str]) -> dict[str,
 
 def _summary(reading: Reading, chain: Chain, known: Mapping[str, Summary], chains: Container[str]) -> Summary:
     space = reading.space
-    flow = _Flow(reading, chains, known, space.all)
+    flow = _Flow(reading, chains, known, Remaining(space, space.all))
     for rule in chain.rules:
-        if space.is_empty(flow.here):
-            break
         _pass(flow, rule)
     return Summary(
-        {verdict: space.any_of(sets) for verdict, sets in flow.verdicts.items()},
-        space.any_of([*flow.returned, flow.here]),
+        space,
+        flow.decisions,
+        space.any_of([*flow.returned, flow.here.whole()]),
         flow.store,
         {event: space.any_of(sets) for event, sets in flow.events.items()},
         frozenset(flow.asked),
@@ -128,24 +137,27 @@ def _summary(reading: Reading, chain: Chain, known: Mapping[str, Summary], chain
 def _pass(flow: _Flow, rule: Rule) -> None:
     """Lead the packets past a rule."""
     reading, space = flow.reading, flow.reading.space
-    matched = _asked(flow, reading.meaning(rule), flow.here, reading.place(rule))
-    if space.is_empty(matched):
-        return
-    for step in reading.steps(rule, flow.chains):
-        concerned = _asked(flow, step.asks, matched, (reading.place(rule), step.asks))
+    formula, place = reading.meaning(rule), reading.place(rule)
+    steps = reading.steps(rule, flow.chains)
+    if len(steps) == 1 and steps[0].asks == ALWAYS and len(steps[0].effects) == 1:
+        effect = steps[0].effects[0]
+        if isinstance(effect, Decide):  # which of them are still here is not asked, what is taken is taken
+            _leave(flow, _asked(flow, formula, lambda asked: asked, place), effect.verdict)
+            return
+    matched = _asked(flow, formula, flow.here.among, place)
+    for step in steps if not space.is_empty(matched) else ():
+        concerned = _asked(flow, step.asks, partial(space.both, matched), (place, step.asks))
         for effect in step.effects:
             _meet(flow, rule, concerned, effect)
         if isinstance(step.effects[-1], Decide):
             matched = space.without(matched, concerned)
 
 
-def _asked(flow: _Flow, formula: Formula, among: PacketSet, place: Hashable) -> PacketSet:
+def _asked(flow: _Flow, formula: Formula, among: Callable[[PacketSet], PacketSet], place: Hashable) -> PacketSet:
     """Those of some packets for which a formula holds by now."""
     space = flow.reading.space
-    if formula == ALWAYS:
-        return among
     asked = space.asked(formula)
-    holding = space.both(flow.store.now(space, space.of(formula, place), asked), among)
+    holding = among(flow.store.now(space, space.of(formula, place), asked))
     if not space.is_empty(holding):
         flow.asked |= asked
         if space.counts(formula):
@@ -166,14 +178,13 @@ def _meet(flow: _Flow, rule: Rule, matched: PacketSet, effect: Effect) -> None:
         case Decide(verdict):
             _leave(flow, matched, verdict)
         case Return():
-            flow.returned.append(matched)
-            flow.here = space.without(flow.here, matched)
+            _leave(flow, matched, COMES_BACK)
         case Translate():
-            flow.events.setdefault(effect, []).append(matched)
+            flow.events[effect].append(matched)
             _leave(flow, matched, "ACCEPT")
         case Note():
             if effect.matters:
-                flow.events.setdefault(effect, []).append(matched)
+                flow.events[effect].append(matched)
         case Assign(of):
             flow.asked.add(of)
             flow.store.assign(space, matched, effect, seen=of != STATE)
@@ -188,23 +199,22 @@ def _meet(flow: _Flow, rule: Rule, matched: PacketSet, effect: Effect) -> None:
 
 
 def _leave(flow: _Flow, packets: PacketSet, verdict: str) -> None:
-    flow.verdicts.setdefault(verdict, []).append(packets)
-    flow.here = flow.reading.space.without(flow.here, packets)
+    flow.decisions.append(packets, verdict)
+    flow.here.take(packets)
+    if verdict == COMES_BACK:
+        flow.returned.append(packets)
 
 
 def _call(flow: _Flow, matched: PacketSet, called: Summary, *, goto: bool) -> None:
     """Lead the matched packets through a chain."""
     space, store = flow.reading.space, flow.store
     for verdict, packets in called.verdicts.items():
-        flow.verdicts.setdefault(verdict, []).append(space.both(matched, store.now(space, packets, called.asked)))
+        _leave(flow, space.both(matched, store.now(space, packets, called.asked)), verdict)
     for event, packets in called.events.items():
-        flow.events.setdefault(event, []).append(space.both(matched, store.now(space, packets, called.asked)))
+        flow.events[event].append(space.both(matched, store.now(space, packets, called.asked)))
     back = store.now(space, called.onward, called.asked)
     if goto:
-        flow.returned.append(space.both(matched, back))
-        flow.here = space.without(flow.here, matched)
-    elif back != space.all:
-        flow.here = space.both(flow.here, space.either(back, space.contrary(matched)))
+        _leave(flow, space.both(matched, back), COMES_BACK)
     store.follow(space, matched, called.store, called.asked)
     flow.asked |= called.asked
     flow.counted |= called.counted
@@ -221,7 +231,8 @@ def once_more(space: Space, called: Summary, spent: set[int], site: Hashable) ->
         return space.substituted(packets, anew)
 
     return Summary(
-        {verdict: of(packets) for verdict, packets in called.verdicts.items()},
+        space,
+        called.decisions.mapped(of),
         of(called.onward),
         called.store.mapped(of),
         {event: of(packets) for event, packets in called.events.items()},

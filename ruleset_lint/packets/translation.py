@@ -7,7 +7,7 @@ rule did it: who compares rulesets compares which rule translated what, too.
 from __future__ import annotations
 
 from ruleset_lint.packets import formula as ask
-from ruleset_lint.packets.formula import Field, equal
+from ruleset_lint.packets.formula import All, Field, Not, equal
 from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.store import Store, unknown
 
@@ -16,9 +16,13 @@ _STATUS = frozenset({ask.STATE, ask.REPLY, ask.SNAT, ask.DNAT})
 
 
 def opening(space: Space, store: Store) -> PacketSet:
-    """The packets that the nat table is asked about: NEW ones, and RELATED ones that open a connection."""
+    """The packets that the nat table is asked about: NEW ones, and RELATED ones that open a connection.
+
+    Source: nf_nat_inet_fn of net/netfilter/nf_nat_core.c and nf_nat_ipv4_fn: RELATED ICMP is translated, never asked.
+    """
     new = space.of(ask.in_state("NEW"))
-    related = space.both(space.of(ask.in_state("RELATED")), space.of(equal(OPENS, 1)))
+    icmp = equal(ask.PROTOCOL, {4: 1, 6: 58}[space.family])
+    related = space.of(All((ask.in_state("RELATED"), equal(OPENS, 1), Not(icmp))))
     return store.now(space, space.either(new, related), frozenset({ask.STATE}))
 
 

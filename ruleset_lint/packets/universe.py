@@ -9,6 +9,7 @@ from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets.formula import All, Bits, Field, Formula, Not, Some, equal
 
 _TCP, _ICMP = 6, {4: 1, 6: 58}
+_ERRORS = {4: (3, 4, 5, 11, 12), 6: (1, 2, 3, 4)}
 _WITH_PORTS = (_TCP, 17, 33, 132, 136)  # tcp, udp, dccp, sctp, udplite
 
 
@@ -18,7 +19,7 @@ def universe(family: int, *, fragments: bool = False) -> Formula:
     `fragments`: whether second and further fragments are seen. Where connection tracking is on they are put together
     before any table (nf_defrag_ipv4 and nf_defrag_ipv6 hook in at -400, raw at -300).
     """
-    return All((*_transport(family, fragments), *_state(), *_types(ask.SOURCE_TYPE, ask.SOURCE[family], family),
+    return All((*_transport(family, fragments), *_state(family), *_types(ask.SOURCE_TYPE, ask.SOURCE[family], family),
                 *_types(ask.DESTINATION_TYPE, ask.DESTINATION[family], family)))  # fmt: skip
 
 
@@ -40,12 +41,16 @@ def _transport(family: int, fragments: bool) -> tuple[Formula, ...]:
     )
 
 
-def _state() -> tuple[Formula, ...]:
+def _state(family: int) -> tuple[Formula, ...]:
     """Packets without a connection have no direction and no translation; the packet that opens one is no reply.
 
-    Source: include/net/netfilter/nf_conntrack.h, nf_ct_get; enum ip_conntrack_info has no reply that is IP_CT_NEW.
+    ICMP errors are about connections and open none. Source: include/net/netfilter/nf_conntrack.h, nf_ct_get; enum
+    ip_conntrack_info has no reply that is IP_CT_NEW; nf_conntrack_inet_error of nf_conntrack_proto_icmp.c.
     """
+    types = Some(tuple(equal(ask.ICMP_TYPE, number) for number in _ERRORS[family]))
+    errors = All((equal(ask.PROTOCOL, _ICMP[family]), equal(ask.FRAGMENT, 0), types))
     return (
+        implies(errors, Not(ask.in_state("NEW", "ESTABLISHED"))),
         implies(ask.in_state("INVALID", "UNTRACKED"), _all_zero(ask.REPLY, ask.SNAT, ask.DNAT)),
         implies(ask.in_state("NEW"), equal(ask.REPLY, 0)),
     )

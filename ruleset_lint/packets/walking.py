@@ -17,7 +17,7 @@ from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets.course import CONNTRACK, Step
 from ruleset_lint.packets.effect import Note, Translate
-from ruleset_lint.packets.formula import All, Interface, Not, equal
+from ruleset_lint.packets.formula import NEVER, All, Formula, Interface, Not, Some, equal
 from ruleset_lint.packets.places import CARRIED, at_conntrack, at_hook, before_conntrack, rerouted
 from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.store import Store
@@ -90,10 +90,20 @@ def possible(space: Space, course: Sequence[Step], *, fragments: bool = False) -
     no_in, no_out = Interface(ask.IN, ""), Interface(ask.OUT, "")
     outgoing, forwarded = course[0].hook == "OUTPUT", any(step.hook == "FORWARD" for step in course)
     sides = (no_in if outgoing else Not(no_in), Not(no_out) if outgoing or forwarded else no_out)
-    carried = All((Interface(ask.IN, "lo"), equal(CARRIED, 1)))
-    kept = Not(ask.in_state("UNTRACKED")) if outgoing else implies(ask.in_state("UNTRACKED"), carried)
+    carried = NEVER if outgoing else All((Interface(ask.IN, "lo"), equal(CARRIED, 1)))
+    untracked, discovery = ask.in_state("UNTRACKED"), never_tracked(space.family)
+    kept = All((implies(untracked, Some((carried, discovery))), implies(discovery, untracked)))
     start = space.of(All((universe(space.family, fragments=fragments), *sides, kept)))
     return space.both(start, rerouted(space)) if outgoing else start
+
+
+def never_tracked(family: int) -> Formula:
+    """Neighbour discovery, router advertisements and multicast reports of IPv6: UNTRACKED by nature.
+
+    Source: noct_valid_new of net/netfilter/nf_conntrack_proto_icmpv6.c.
+    """
+    types = Some(tuple(equal(ask.ICMP_TYPE, number) for number in (*range(130, 137), 143)))
+    return All((equal(ask.PROTOCOL, 58), equal(ask.FRAGMENT, 0), types)) if family == 6 else NEVER
 
 
 def walked(folded: Folded, course: Sequence[Step], start: PacketSet | None = None) -> Walked:
@@ -132,8 +142,9 @@ def _table(folded: Folded, way: _Way, step: Step, asked: PacketSet) -> PacketSet
     if folded.ruleset.tables[step.table].chains[step.hook].policy == "DROP":
         back = store.now(space, summary.onward, summary.asked)
         now["DROP"] = space.either(now.get("DROP", space.none), back)
-    met = {event: space.both(asked, store.now(space, packets, summary.asked))
-           for event, packets in summary.events.items()}  # fmt: skip
+    met = {
+        event: space.both(asked, store.now(space, packets, summary.asked)) for event, packets in summary.events.items()
+    }
     store.follow(space, asked, summary.store, summary.asked)
     for event, packets in met.items():
         if not space.is_empty(packets):

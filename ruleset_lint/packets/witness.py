@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from ruleset_lint.netfilter.values import ADDRESS_TYPES, STATES
 from ruleset_lint.packets import formula as ask
-from ruleset_lint.packets.formula import All, Between, Bits, Field, Formula, Not, Opaque, Packet, equal
+from ruleset_lint.packets.formula import All, Between, Bits, Field, Formula, Interface, Not, Opaque, Packet, equal
 from ruleset_lint.packets.space import SIDES, Afterwards, PacketSet, Space
 
 _NAMES = ("eth0", "eth1", "lo")
@@ -33,7 +33,7 @@ def witness(space: Space, packets: PacketSet) -> Packet | None:
         return None
     packets = _with_answers(space, packets)
     packets = _with_names(space, packets)
-    for wishes in _wishes(space.family):
+    for wishes in _wishes(space.family, own=space.within(packets, space.of(Interface(ask.IN, "")))):
         packets = _granted(space, packets, map(space.of, wishes))
     return _packet(space, space.pick(packets))
 
@@ -68,22 +68,24 @@ def _with_names(space: Space, packets: PacketSet) -> PacketSet:
     return packets
 
 
-def _wishes(family: int) -> Iterator[Sequence[Formula]]:
-    """What a packet should be like, field by field, the best first."""
+def _wishes(family: int, *, own: bool) -> Iterator[Sequence[Formula]]:
+    """What a packet should be like, field by field, the best first; `own`: it is sent from here."""
+    source, destination = (_INSIDE[family], _OUTSIDE[family]) if own else (_OUTSIDE[family], _INSIDE[family])
     yield [ask.in_state(name) for name in ("NEW", "ESTABLISHED", "RELATED")]
     yield _values(ask.PROTOCOL, (6, 17, 58 if family == 6 else 1))
     yield _values(ask.FRAGMENT, (0,))
-    yield from _address(ask.SOURCE[family], _OUTSIDE[family])
-    yield from _address(ask.DESTINATION[family], _INSIDE[family])
-    yield [ask.of_type(ask.SOURCE_TYPE, "UNICAST")]
-    yield [ask.of_type(ask.DESTINATION_TYPE, name) for name in ("LOCAL", "UNICAST")]
+    yield from _address(ask.SOURCE[family], source)
+    yield from _address(ask.DESTINATION[family], destination)
+    yield [ask.of_type(ask.SOURCE_TYPE, name) for name in (("LOCAL", "UNICAST") if own else ("UNICAST",))]
+    yield [ask.of_type(ask.DESTINATION_TYPE, name) for name in (("UNICAST",) if own else ("LOCAL", "UNICAST"))]
+    yield [All((equal(ask.DESTINATION_PORT, 40000), Between(ask.SOURCE_PORT, 1, 1023)))] if own else []
     yield [*_values(ask.DESTINATION_PORT, (80, 443, 22, 53)), Between(ask.DESTINATION_PORT, 1, 65535)]
     yield [*_values(ask.SOURCE_PORT, (40000,)), *(Between(ask.SOURCE_PORT, low, 65535) for low in (32768, 1))]
     yield _values(ask.FLAGS, _FLAGS)
     yield [All((equal(ask.ICMP_TYPE, 128 if family == 6 else 8), equal(ask.ICMP_CODE, 0)))]
     yield _values(ask.TTL, (64,))
     yield _values(ask.LENGTH, (60,))
-    yield _values(ask.MAC, (0x020000000001,))
+    yield _values(ask.MAC, () if own else (0x020000000001,))
 
 
 def _values(of: Field, values: Iterable[int]) -> list[Formula]:
