@@ -14,6 +14,7 @@ from ruleset_lint.lint.selection import is_excluded, is_ignored, names_of, selec
 from ruleset_lint.lint.silencing import Silencer, SuppressionUse, silencer, uses, without
 from ruleset_lint.lint.suppression import suppressions
 from ruleset_lint.model.host import Host
+from ruleset_lint.packets.bounds import NotDecidedError
 from ruleset_lint.syntax.document import Document
 
 
@@ -27,10 +28,11 @@ class Hit(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """A rule that was not run, and the facts it lacked."""
+    """A rule that was not run, and the facts it lacked; or one that gave up on a file, and why."""
 
     rule: RuleInfo
     facts: tuple[str, ...]
+    reason: str = ""
 
 
 class Outcome(NamedTuple):
@@ -50,16 +52,19 @@ def run(host: Host, rules: Sequence[RuleInfo], configuration: Configuration, *, 
     chosen = selected(rules, configuration)
     lacking = [Skipped(info, facts) for info in chosen if (facts := missing(info.needs, host, configuration))]
     judging = [info for info in chosen if not missing(info.needs, host, configuration) and not _is_own(info)]
-    hits = list(_once(_one_a_cause([hit for info in judging for hit in _hits(info, host, configuration)])))
+    given_up: list[Skipped] = []
+    hits = list(_once(_one_a_cause([hit for info in judging for hit in _hits(info, host, configuration, given_up)])))
     comments = [made for document in _documents(host, hits) for made in suppressions(document)]
     silence = silencer(comments, day := today or datetime.now(UTC).date())
     used = frozenset(
         use for hit in hits if silence for place in _places(hit) for use in uses(place, _names(hit), silence)
     )
-    use = SuppressionUse(tuple(comments), used, names_of(rules), _judged_names(judging, rules), day)
+    sure = [info for info in judging if all(info is not one.rule for one in given_up)]
+    use = SuppressionUse(tuple(comments), used, names_of(rules), _judged_names(sure, rules), day)
     own = [hit for info in chosen if _is_own(info) for hit in _own_hits(info, use, host, configuration)]
     kept, suppressed = _split([*hits, *own], silence, configuration)
-    return Outcome(host, tuple(sorted(kept, key=_order)), tuple(lacking), tuple(sorted(suppressed, key=_order)))
+    skipped = (*lacking, *given_up)
+    return Outcome(host, tuple(sorted(kept, key=_order)), skipped, tuple(sorted(suppressed, key=_order)))
 
 
 def _is_own(info: RuleInfo) -> bool:
@@ -67,10 +72,14 @@ def _is_own(info: RuleInfo) -> bool:
     return info.needs == (SUPPRESSIONS,)
 
 
-def _hits(info: RuleInfo, host: Host, configuration: Configuration) -> Iterator[Hit]:
+def _hits(info: RuleInfo, host: Host, configuration: Configuration, given_up: list[Skipped]) -> Iterator[Hit]:
+    """What a rule finds; `given_up` gets what it could not decide within its bounds."""
     for facts in combinations(info.needs, host, configuration):
-        for finding in info.check(**facts):
-            yield _judged(info, finding, host, configuration)
+        try:
+            for finding in info.check(**facts):
+                yield _judged(info, finding, host, configuration)
+        except NotDecidedError as error:
+            given_up.append(Skipped(info, (), str(error)))
 
 
 def _own_hits(info: RuleInfo, use: SuppressionUse, host: Host, configuration: Configuration) -> Iterator[Hit]:

@@ -105,10 +105,11 @@ class ReportedFinding(NamedTuple):
 
 
 class SkippedRule(NamedTuple):
-    """A rule that was not run on some host, and the facts it lacked there."""
+    """A rule that was not run on some host, and the facts it lacked there; or that gave up on a file, and why."""
 
     rule: str
     facts: tuple[str, ...]
+    reason: str = ""
 
 
 class JudgedAs(NamedTuple):
@@ -121,7 +122,10 @@ class JudgedAs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a run says. `suppressed` counts findings that comments silence, `not_judged` names missing facts."""
+    """All that a run says. `suppressed` counts findings that comments silence, `not_judged` names missing facts.
+
+    `given_up` says which rules have not judged a file because it would have taken too long, and why.
+    """
 
     findings: tuple[ReportedFinding, ...]
     skipped: tuple[SkippedRule, ...]
@@ -129,6 +133,7 @@ class Report:
     profile: JudgedAs
     suppressed: int = 0
     not_judged: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
     rules: tuple[RuleInfo, ...] = field(default=(), repr=False)
 
     def count(self, severity: Severity) -> int:
@@ -139,7 +144,7 @@ class Report:
 def report(outcomes: Sequence[Outcome], *, shown: Collection[str] | None = None) -> Report:
     """The report of one or several hosts; `shown` are the files one of which a finding must have a place in."""
     hits = [hit for outcome in outcomes for hit in outcome.hits if _is_shown(hit, shown)]
-    skipped = {(one.rule.id, one.facts): None for outcome in outcomes for one in outcome.skipped}
+    skipped = {(one.rule.id, one.facts, one.reason): None for outcome in outcomes for one in outcome.skipped}
     return Report(
         findings=tuple(_findings(hits)),
         skipped=tuple(SkippedRule(*one) for one in sorted(skipped)),
@@ -147,6 +152,7 @@ def report(outcomes: Sequence[Outcome], *, shown: Collection[str] | None = None)
         profile=_profile(outcomes),
         suppressed=sum(_is_shown(hit, shown) for outcome in outcomes for hit in outcome.suppressed),
         not_judged=tuple(_not_judged(outcomes)),
+        given_up=tuple(_given_up(outcomes)),
         rules=tuple({hit.rule.id: hit.rule for hit in hits}.values()),
     )
 
@@ -175,6 +181,14 @@ def _not_judged(outcomes: Sequence[Outcome]) -> Iterator[str]:
         if lacking[name]:
             hosts = f" on {lacking[name]} of {len(outcomes)} hosts" if lacking[name] < len(outcomes) else ""
             yield title + hosts
+
+
+def _given_up(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """For each reason the rules that gave up."""
+    found: dict[str, dict[str, None]] = {}
+    for one in (one for outcome in outcomes for one in outcome.skipped if one.reason):
+        found.setdefault(one.reason, {})[one.rule.id] = None
+    yield from (f"{', '.join(names)}: {reason}" for reason, names in found.items())
 
 
 def _findings(hits: Iterable[Hit]) -> Iterator[ReportedFinding]:

@@ -32,11 +32,12 @@ class Remaining:
     def among(self, packets: PacketSet) -> PacketSet:
         """Those of some packets that remain."""
         space = self.space
-        left = space.both(packets, self.entered)
+        left = packets
         for heap in self._taken:
             if space.is_empty(left):
                 break
             left = space.without(left, heap.packets)
+        left = space.both(left, self.entered)
         self._asked = packets, left
         return left
 

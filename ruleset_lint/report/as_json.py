@@ -20,6 +20,7 @@ def render(report: Report) -> str:
         "files": report.files,
         "skipped": [skipped._asdict() for skipped in report.skipped],
         "not_judged": report.not_judged,
+        "given_up": report.given_up,
         "suppressed": report.suppressed,
     }
     head = json.dumps(valid(content), indent=2).removesuffix("\n}")

@@ -76,6 +76,7 @@ def _summary(report: Report) -> Iterator[str]:
     yield f"{_counts(report)}.{as_what}"
     if report.not_judged:
         yield f"Not judged, not given: {', '.join(report.not_judged)}."
+    yield from (f"Not judged: {safe(line)}." for line in report.given_up)
 
 
 def _counts(report: Report) -> str:

@@ -1,0 +1,144 @@
+"""Which rules no packet matches, and why; which jumps lead to nothing; which rules could go. Knows no finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import TypeVar
+
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.packets.arrivals import Arrival, arrivals
+from ruleset_lint.packets.bounds import NotDecidedError, deadline
+from ruleset_lint.packets.effect import Assign, Replace
+from ruleset_lint.packets.formula import Field
+from ruleset_lint.packets.space import PacketSet
+from ruleset_lint.packets.summary import reading_of
+from ruleset_lint.packets.universe import universe
+
+from ._ground import Ground, grounds
+from ._jumps import dead_jumps
+from ._patience import Patience
+from ._reasons import excluding
+from ._shared import MOST_PLACES, Dead, Reach, Taker, Why, is_foreign
+from ._takers import ends, takers
+from ._untracking import Untracked, untracked
+from ._without import redundant
+
+_NAMELESS = frozenset("/: \t")  # dev_valid_name of net/core/dev.c
+_Answer = TypeVar("_Answer")
+
+
+def fold(ruleset: Ruleset, seconds: float) -> Reach:
+    """What packets come to in a ruleset that loads. Raises NotDecidedError."""
+    reading = reading_of(ruleset, deadline=deadline(seconds))
+    tables = list(grounds(reading, ruleset))
+    patience = Patience()
+    gone = untracked(tables)
+    dead = tuple(found for ground in tables for found in _dead(ground, gone, patience))
+    numbers = frozenset(found.rule.number for found in dead)
+    jumps = _tried(lambda: tuple(found for ground in tables for found in dead_jumps(ground, numbers)))
+    spare = _tried(lambda: tuple(found for ground in tables for found in redundant(ground, numbers)))
+    return Reach(dead, jumps, spare)
+
+
+def _tried(ask: Callable[[], _Answer]) -> _Answer | NotDecidedError:
+    try:
+        return ask()
+    except NotDecidedError as error:
+        return error
+
+
+def _dead(ground: Ground, gone: Untracked, patience: Patience) -> Iterator[Dead]:
+    """The dead rules of the chains that packets enter."""
+    found: list[tuple[Rule, bool]] = []
+    arrived = arrivals(ground.reading, ground.ruleset, ground.table.name)
+    for chain, rules in groupby(arrived, lambda arrival: arrival.rule.chain):
+        if not is_foreign(chain):
+            found += _without_packets(ground, gone, rules)
+    for rule, comes in found:
+        yield _explained(ground, gone, rule, patience, comes=comes)
+
+
+def _without_packets(ground: Ground, gone: Untracked, rules: Iterator[Arrival]) -> Iterator[tuple[Rule, bool]]:
+    """The rules of a chain that no packet matches, and whether any comes; none of a chain that no packet enters."""
+    space = ground.space
+    entered = False
+    for rule, arriving, matching in rules:
+        entered = entered or not space.is_empty(arriving)
+        if not entered:
+            continue
+        is_dead = space.is_empty(matching) or space.is_empty(gone.left(ground, rule, matching)) or _has_no_name(rule)
+        if is_dead and not is_foreign(ground.called(rule) or ""):
+            yield rule, not space.is_empty(arriving)
+
+
+def _has_no_name(rule: Rule) -> bool:
+    """Whether a rule asks for an interface whose name the kernel gives to none."""
+    uses = map(rule.shape.parameter, ("-i", "-o"))
+    return any(use and use.operands and not use.negated and _NAMELESS & set(rule.text(use.operands[0])) for use in uses)
+
+
+def _explained(ground: Ground, gone: Untracked, rule: Rule, patience: Patience, *, comes: bool) -> Dead:
+    """Why no packet matches a rule; `comes`: whether some come to it."""
+    space = ground.space
+    if _has_no_name(rule):
+        return Dead(rule, Why.NAME)
+    asked = ground.matched(rule)
+    for why, among in _stages(ground, rule):
+        if space.is_empty(space.both(asked, among)):
+            because = ground.table.callers.get(rule.chain, ()) if why is Why.WAY else ()
+            return Dead(rule, why, excluding(space, rule, among, patience), because[:MOST_PLACES])
+    wanted = space.both(asked, ground.loose(ground.way(rule.chain)))
+    if space.is_empty(gone.left(ground, rule, wanted)):
+        return Dead(rule, Why.UNTRACKED, because=gone.by(ground, wanted))
+    left = gone.left(ground, rule, wanted)
+    found = _taken(ground, rule, left, patience, comes=comes)
+    return found if left == wanted else found._replace(because=gone.by(ground, wanted))
+
+
+def _stages(ground: Ground, rule: Rule) -> Iterator[tuple[Why, PacketSet]]:
+    """Which packets there are, from all that exist to those that are sent to the rule's chain."""
+    space = ground.space
+    yield Why.CONDITIONS, space.of(universe(space.family, fragments=True))
+    hooks = sorted(ground.table.hooks[rule.chain])
+    yield Why.HOOK, ground.loose(space.any_of([ground.entry(hook) for hook in hooks]))
+    yield Why.WAY, ground.loose(ground.way(rule.chain))
+
+
+def _taken(ground: Ground, rule: Rule, wanted: PacketSet, patience: Patience, *, comes: bool) -> Dead:
+    space = ground.space
+    changed = {of for of in ground.changed if of in space.asked(ground.reading.meaning(rule))}
+    if changed and comes and not _is_covered(ground, rule):
+        return Dead(rule, Why.CHANGED, because=tuple(_changing(ground, changed)))
+    try:
+        found = takers(ground, rule, wanted, patience)
+    except NotDecidedError:
+        return Dead(rule, Why.TAKEN)  # which is proven; who takes them is not
+    return Dead(rule, Why.TAKEN, takers=found, contrary=_is_contrary(ground, rule, wanted, found))
+
+
+def _is_covered(ground: Ground, rule: Rule) -> bool:
+    """Whether one rule before it in its chain takes all that it asks for, whatever was changed before."""
+    space, asked = ground.space, ground.matched(rule)
+    rules = ground.table.chains[rule.chain].rules
+    before = (one for one in rules[: rules.index(rule)] if ends(ground, one))
+    return any(space.within(asked, ground.matched(one)) for one in before)
+
+
+def _changing(ground: Ground, changed: set[Field]) -> Iterator[Rule]:
+    for chain in ground.callers_first:
+        for one in ground.acting[chain]:
+            if any(isinstance(effect, Assign | Replace) and effect.field in changed for effect in ground.effects(one)):
+                yield one
+
+
+def _is_contrary(ground: Ground, rule: Rule, wanted: PacketSet, found: tuple[Taker, ...]) -> bool:
+    """Whether one rule takes all packets, asks for no others of those that come this way, and does something else."""
+    if len(found) != 1 or ground.changed:
+        return False
+    space, (other, _) = ground.space, found[0]
+    mine, its = ground.verdict(rule), ground.verdict(other)
+    if mine is None or its is None or mine == its:
+        return False
+    return space.within(space.both(ground.matched(other), ground.way(rule.chain)), wanted)
