@@ -2,7 +2,7 @@
 
 What is left after a thousand rules is a large diagram, and each rule that takes something would draw it anew. What
 was taken is kept in heaps of 1, 2, 4, 8 … rules instead, and a rule's own packets, which are few, are what is led past
-them: 5,000 rules that overlap at random take three seconds so, and twenty the other way (benchmarks/folding.py).
+them: 5,000 rules that overlap at random take about half as long so (benchmarks/folding.py).
 """
 
 from __future__ import annotations
