@@ -64,13 +64,14 @@ def _without_packets(ground: Ground, gone: Untracked, rules: Iterator[Arrival]) 
     """The rules of a chain that no packet matches, and whether any comes; none of a chain that no packet enters."""
     space = ground.space
     entered = False
-    for rule, arriving, matching in rules:
-        entered = entered or not space.is_empty(arriving)
+    for arrival in rules:
+        rule, matching = arrival.rule, arrival.matching
+        entered = entered or not space.is_empty(arrival.arriving)
         if not entered:
             continue
         is_dead = space.is_empty(matching) or space.is_empty(gone.left(ground, rule, matching)) or _has_no_name(rule)
         if is_dead and not is_foreign(ground.called(rule) or ""):
-            yield rule, not space.is_empty(arriving)
+            yield rule, not space.is_empty(arrival.arriving)
 
 
 def _has_no_name(rule: Rule) -> bool:
