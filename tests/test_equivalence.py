@@ -250,3 +250,29 @@ def test_every_difference_is_one_that_a_trace_shows(before: list[str], after: li
 @given(RULES)
 def test_a_ruleset_is_equal_to_itself(rules: list[str]) -> None:
     assert compared(filtered(*rules), filtered(*rules)).equal
+
+
+_SAVE, _RESTORE, _MARK = "-j CONNMARK --save-mark", "-j CONNMARK --restore-mark", "-j MARK --set-xmark 0x1/0xffffffff"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outcome"),
+    [
+        pytest.param((_RESTORE, _SAVE), (_RESTORE, _SAVE), "equal", id="the same"),
+        pytest.param((_RESTORE, _SAVE), (_SAVE, _RESTORE), "not decided", id="saved before it is restored"),
+        pytest.param((_MARK, _SAVE), (_SAVE, _MARK), "not decided", id="another mark is saved"),
+    ],
+)
+def test_what_connections_keep_is_not_called_equal(
+    before: tuple[str, ...], after: tuple[str, ...], outcome: str
+) -> None:
+    made = [
+        load(
+            parse(
+                "x",
+                "*mangle\n:PREROUTING ACCEPT [0:0]\n" + "".join(f"-A PREROUTING {one}\n" for one in rules) + "COMMIT\n",
+            )
+        )
+        for rules in (before, after)
+    ]
+    assert prove(*made).outcome == outcome

@@ -52,8 +52,9 @@ def _place(condition: Condition) -> tuple[int, str]:
     """Fields in the order of the words, then what is so or not, by its text."""
     order = [*WORDS, *YES_OR_NO]
     key = condition.key
-    own = isinstance(key, Field | str) and key in order
-    return (order.index(key), "") if own else (len(order), key_text(key))  # type: ignore[arg-type] # `own` says so
+    if isinstance(key, Field | str) and key in order:
+        return order.index(key), ""
+    return len(order), key_text(key)
 
 
 def _goes_without_saying(condition: Condition, box: Box) -> bool:

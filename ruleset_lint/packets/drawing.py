@@ -18,20 +18,27 @@ class Canvas(Protocol[Drawn]):
     """What is needed to draw on."""
 
     @property
-    def all(self) -> Drawn: ...  # noqa: D102
+    def all(self) -> Drawn:
+        """What holds always."""
 
     @property
-    def none(self) -> Drawn: ...  # noqa: D102
+    def none(self) -> Drawn:
+        """What holds never."""
 
-    def literal(self, variable: int) -> Drawn: ...  # noqa: D102
+    def literal(self, variable: int) -> Drawn:
+        """That a variable is set."""
 
-    def contrary(self, of: Drawn) -> Drawn: ...  # noqa: D102
+    def contrary(self, of: Drawn) -> Drawn:
+        """The contrary."""
 
-    def both(self, first: Drawn, second: Drawn) -> Drawn: ...  # noqa: D102
+    def both(self, first: Drawn, second: Drawn) -> Drawn:
+        """One and the other."""
 
-    def either(self, first: Drawn, second: Drawn) -> Drawn: ...  # noqa: D102
+    def either(self, first: Drawn, second: Drawn) -> Drawn:
+        """One or the other."""
 
-    def choose(self, condition: Drawn, then: Drawn, other: Drawn) -> Drawn: ...  # noqa: D102
+    def choose(self, condition: Drawn, then: Drawn, other: Drawn) -> Drawn:
+        """One where the condition holds, the other elsewhere."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -19,6 +19,7 @@ from ruleset_lint.packets.connections import statements
 from ruleset_lint.packets.counting import Came, Counting, Place, aligned, counting_of, paired, renaming
 from ruleset_lint.packets.course import CONNTRACK, COURSES
 from ruleset_lint.packets.difference import LISTED, Difference, Outcome, Proof
+from ruleset_lint.packets.doing import effects_of
 from ruleset_lint.packets.effect import Translate
 from ruleset_lint.packets.endpoints import Endpoint, Role, is_behind, is_misplaced
 from ruleset_lint.packets.fate import Fate, fate_of
@@ -38,6 +39,9 @@ _NO_PROXY = (
     "what comes in is for this machine's addresses, what goes out from a service is from one (nothing has TPROXY)"
 )
 _BY_THE_SAME_INTERFACE = "replies of servers behind the machine come by the interface by which the requests left"
+_KEPT = frozenset({"CONNMARK", "CONNSECMARK"})
+_MARKING = _KEPT | {"MARK", "SECMARK"}
+_MARKS_DIFFER = "marks are kept with connections, and the rules that set, save or restore marks are not the same"
 Tell = Callable[[str], None]
 
 
@@ -91,7 +95,20 @@ def prove(
         more = _prove(found, pair, tell)
     except NotDecidedError as error:
         return _proof(found, before.family, "different" if found.differences else "not decided", str(error))
+    if not found.differences and _marking(before) != _marking(after):
+        return _proof(found, before.family, "not decided", _MARKS_DIFFER)
     return _proof(found, before.family, "different" if found.differences else "equal", more=more)
+
+
+def _marking(ruleset: Ruleset) -> tuple[tuple[str, str, object], ...]:
+    """What marks packets and connections, in order; nothing where no mark is kept with a connection.
+
+    What a connection keeps is no field of a packet: sets do not see which mark was saved, and what is restored is open.
+    """
+    marking = list(ruleset.where(lambda shape: bool(shape.target and shape.target.name in _MARKING)))
+    if not any(rule.target in _KEPT for rule in marking):
+        return ()
+    return tuple((rule.table, rule.chain, effects_of(rule, ())) for rule in marking)
 
 
 def _proof(found: _Found, family: int, outcome: Outcome, reason: str = "", *, more: bool = False) -> Proof:
