@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from running import Put
 
-from ruleset_lint.gather import gather_root, load_host
+from ruleset_lint.gather import gather_root, gather_text, load_host
 from ruleset_lint.model.running import running
 
 PROC = "proc/sys/net/netfilter/nf_conntrack_"
@@ -53,6 +53,19 @@ def test_buckets_are_those_of_the_parameter_else_of_the_sysctl(texts: dict[str, 
     found = running(texts)
     assert found
     assert found.buckets == buckets
+
+
+def test_what_sysctl_printed_is_running_and_set_nowhere() -> None:
+    listing = "kernel.ostype = Linux\nnet.netfilter.nf_conntrack_count = 3\nnet.netfilter.nf_conntrack_max = 4096\n"
+    host = gather_text(listing, "sysctl-a.txt")
+    assert host.running
+    assert host.running.value("net.netfilter.nf_conntrack_max") == 4096
+    assert host.sysctl is None
+
+
+def test_modules_that_lsmod_printed_are_loaded() -> None:
+    listing = "Module                  Size  Used by\nnf_conntrack  139224  1 xt_state\nxt_state  12578  1\n"
+    assert gather_text(listing, "lsmod").loaded_modules == {"nf_conntrack", "xt_state"}
 
 
 def test_memory_is_in_bytes() -> None:

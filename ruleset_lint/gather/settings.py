@@ -13,7 +13,7 @@ from ruleset_lint.model.host import Host
 from ruleset_lint.model.origin import drop_in_order
 from ruleset_lint.model.passed_over import PassedOver
 from ruleset_lint.model.precedence import module_options, modules_load, service_config, sysctl_order, sysctls
-from ruleset_lint.model.running import running
+from ruleset_lint.model.running import Running, running
 from ruleset_lint.model.sets import defined_sets
 from ruleset_lint.model.settings import ServiceConfig, SysctlReader
 from ruleset_lint.syntax import assignments, conntrack, modprobe, modules, sysctl
@@ -44,7 +44,7 @@ def with_settings(host: Host, given: Sequence[Source], reader: SysctlReader | No
         modules_load=modules_load(_in_order(modules_documents)) if modules_documents or complete else None,
         conntrack=tables[0] if tables else None,
         loaded_modules=_loaded(sources),
-        running=running({source.path: source.text for source in sources if source.kind is Kind.RUNNING}),
+        running=_running(sources),
         sets=_sets(sources, complete=complete),
         passed_over=(*map(_passed_over, passed_over), *(PassedOver(one, sysctls((one,)).all) for one in left_out)),
         documents=(
@@ -88,9 +88,17 @@ def _sets(sources: Sequence[Source], *, complete: bool) -> frozenset[str] | None
     return defined_sets(texts) if texts or complete else None
 
 
+def _running(sources: Sequence[Source]) -> Running | None:
+    listings = _documents(sources, Kind.LISTING, sysctl.parse)
+    files = {source.path: source.text for source in sources if source.kind is Kind.RUNNING}
+    return running(files, sysctls(listings).all)
+
+
 def _loaded(sources: Sequence[Source]) -> frozenset[str] | None:
+    """The names in front of the lines of /proc/modules or lsmod, which has a line above them."""
     texts = [source.text for source in sources if source.kind is Kind.LOADED]
-    return frozenset(line.split(" ", 1)[0] for line in texts[0].split("\n") if line) if texts else None
+    names = [line.split(" ", 1)[0] for line in texts[0].split("\n") if line] if texts else None
+    return None if names is None else frozenset(names) - {"Module"}
 
 
 def _is_conf(document: Document[object]) -> bool:

@@ -6,7 +6,7 @@ Knows not what was meant to run.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from ruleset_lint.model.origin import Setting
@@ -43,9 +43,12 @@ class Running(NamedTuple):
         return next((value for value in found if value is not None), None)
 
 
-def running(texts: Mapping[str, str]) -> Running | None:
-    """What files of /proc and /sys say, by their paths; None if they say nothing that is asked for here."""
-    variables: dict[str, Setting] = {}
+def running(texts: Mapping[str, str], listed: Iterable[Setting] = ()) -> Running | None:
+    """What files of /proc and /sys say, by their paths; None if they say nothing that is asked for here.
+
+    `listed` is what `sysctl -a` said; what a file says counts more.
+    """
+    variables = {setting.key: setting for setting in listed if _is_variable(setting)}
     hashsize, memory = None, None
     for path, text in texts.items():
         if found := _VARIABLE.search(path):
@@ -57,6 +60,11 @@ def running(texts: Mapping[str, str]) -> Running | None:
         elif total := _MEMORY.search(text):
             memory = int(total[1]) << 10
     return Running(variables, hashsize, memory) if variables or hashsize or memory is not None else None
+
+
+def _is_variable(setting: Setting) -> bool:
+    path = f"proc/sys/{setting.key.replace('.', '/')}"
+    return bool(_VARIABLE.search(path) and _NUMBER.fullmatch(setting.value or ""))
 
 
 def _setting(key: str, path: str, text: str) -> Setting | None:
