@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -45,11 +46,33 @@ def recognised(path: str, text: str, what: str = "file") -> Result:
 
 
 def machines(sources: Sequence[Source], options: Options) -> list[list[Source]]:
-    """Files that were given together, as machines: one, unless two of them claim the same place on it."""
+    """Files that were given together, as machines: one, unless two of them claim the same place on it.
+
+    Then files are machines by their names: `web.v4` and `web.v6` are one.
+    """
+    if _fit_together(sources, options):
+        return [list(sources)] if sources else []
+    named: dict[str, list[Source]] = {}
+    for source in sources:
+        named.setdefault(_without_family(source.path), []).append(source)
+    pairs = [group for group in named.values() if len(group) > 1 and _are_families(group, options)]
+    paired = {source.path for pair in pairs for source in pair}
+    return [*pairs, *([source] for source in sources if source.path not in paired)]
+
+
+def _fit_together(sources: Sequence[Source], options: Options) -> bool:
     claims = Counter(claim for source in sources if (claim := _claim(source, options)))
-    if max(claims.values(), default=0) > 1:
-        return [[source] for source in sources]
-    return [list(sources)] if sources else []
+    return max(claims.values(), default=0) <= 1
+
+
+def _are_families(group: Sequence[Source], options: Options) -> bool:
+    """Whether all of them are rulesets, one of a family."""
+    return all(source.kind is Kind.RULESET for source in group) and _fit_together(group, options)
+
+
+def _without_family(path: str) -> str:
+    """The path as it would be for both families: web.v4 and web.v6, iptables-web and ip6tables-web, db and db6."""
+    return re.sub(r"(?<=ip)[46](?=tables)|(?:ip)?v[46]|(?<=[a-z_.-])[46](?=[._-]|$)", "", path.lower())
 
 
 def _claim(source: Source, options: Options) -> tuple[Kind, int] | None:

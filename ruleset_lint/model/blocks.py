@@ -103,7 +103,7 @@ def family_of(path: str, text: str) -> int:
     if header:
         return 6 if header[1] == "ip6" else 4
     name = path.rsplit("/", 1)[-1]
-    if re.search(r"(ip6|v6|6\.rules|ipv6)", name):
+    if re.search(r"(ip6|v6|(?<![0-9])6\.rules|ipv6)", name):
         return 6
     return (
         6 if re.search(r"--icmpv6-type|-p (?:ipv6-icmp|icmpv6)|icmp6-|-[sd] [0-9a-f]*:[0-9a-f:]*", text[:65536]) else 4
