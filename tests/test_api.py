@@ -78,3 +78,15 @@ def test_unknown_rules_in_a_configuration(put: Put, tmp_path: Path) -> None:
 def test_package_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="no attribute"):
         getattr(ruleset_lint, "check_" + "nothing")
+
+
+_OLD = "net.ipv4.netfilter.ip_conntrack_tcp_timeout_established = 600\n"
+
+
+def test_one_cause_in_four_files_is_one_finding(put: Put, tmp_path: Path) -> None:
+    put("etc/os-release", 'ID=debian\nVERSION_ID="12"\n')
+    paths = [str(put(f"etc/sysctl.d/{number}.conf", _OLD)) for number in range(4)]
+    (finding,) = (found for found in check_host(tmp_path).findings if found.rule == "sysctl/old-key")
+    assert [finding.path, *(place.path for place in finding.related)] == paths
+    assert finding.fix
+    assert [edit.path for edit in finding.fix.edits] == paths

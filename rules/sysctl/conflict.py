@@ -57,7 +57,7 @@ def conflict(sysctl: Sysctls, profiles: tuple[Profile, ...]) -> Iterator[Finding
         if _value(setting) != _value(winner):
             yield Finding(
                 _shared.place(setting),
-                f"{_shown(setting)} does not count: {_shown(winner)} is applied after it",
+                f"{setting.key} does not count here: {_shown(winner)} is applied after it",
                 related=(_shared.place(winner, "what counts"),),
                 help=("both keys are one variable",) if setting.key != winner.key else (),
                 fix=Fix("take out the setting that does not count", (_shared.removal(setting),)),

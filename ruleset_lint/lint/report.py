@@ -9,7 +9,7 @@ from typing import NamedTuple, overload
 
 from ruleset_lint.lint.engine import Hit, Outcome
 from ruleset_lint.lint.facts import TITLES
-from ruleset_lint.lint.finding import Confidence, Finding, Fix, Place, Safety, Severity
+from ruleset_lint.lint.finding import Confidence, Fix, Place, Safety, Severity
 from ruleset_lint.lint.fingerprint import fingerprint
 from ruleset_lint.lint.rules import RuleInfo
 from ruleset_lint.syntax.document import Document
@@ -43,21 +43,26 @@ class ReportedPlace(NamedTuple):
 
 
 class ReportedEdit(NamedTuple):
-    """Replace what stands between two positions of the finding's file by a text."""
+    """Replace what stands between two positions of a file by a text."""
 
     line: int
     column: int
     end_line: int
     end_column: int
     text: str
+    path: str
+
+
+class _Edit(NamedTuple):
+    document: Document[object]
+    edit: Edit
 
 
 class ReportedEdits(Sequence[ReportedEdit]):
     """Edits whose lines and columns are looked up when asked for: a fix may have thousands, and few are printed."""
 
-    def __init__(self, document: Document[object], edits: Sequence[Edit]) -> None:
-        """Edits of a document."""
-        self._document = document
+    def __init__(self, edits: Sequence[_Edit]) -> None:
+        """Edits, each with its document."""
         self._edits = edits
 
     def __len__(self) -> int:
@@ -69,10 +74,10 @@ class ReportedEdits(Sequence[ReportedEdit]):
     def __getitem__(self, index: slice) -> Sequence[ReportedEdit]: ...
     def __getitem__(self, index: int | slice) -> ReportedEdit | Sequence[ReportedEdit]:
         if isinstance(index, slice):
-            return ReportedEdits(self._document, self._edits[index])
-        edit = self._edits[index]
-        start, end = _positions(self._document, edit.span)
-        return ReportedEdit(*start, *end, edit.text)
+            return ReportedEdits(self._edits[index])
+        document, edit = self._edits[index]
+        start, end = _positions(document, edit.span)
+        return ReportedEdit(*start, *end, edit.text, document.path)
 
 
 class ReportedFix(NamedTuple):
@@ -85,7 +90,10 @@ class ReportedFix(NamedTuple):
 
 
 class ReportedFinding(NamedTuple):
-    """A finding. `fingerprint` stays the same when lines move or counters change, and no two in a report are equal."""
+    """A finding, at one place or, where files of a host have the same cause, at several: the others are `related`.
+
+    `fingerprint` stays the same when lines move or counters change, and no two in a report are equal.
+    """
 
     rule: str
     severity: Severity
@@ -143,10 +151,13 @@ class Report:
 
 def report(outcomes: Sequence[Outcome], *, shown: Collection[str] | None = None) -> Report:
     """The report of one or several hosts; `shown` are the files one of which a finding must have a place in."""
-    hits = [hit for outcome in outcomes for hit in outcome.hits if _is_shown(hit, shown)]
+    causes = [
+        cause for outcome in outcomes for cause in _causes([hit for hit in outcome.hits if _is_shown(hit, shown)])
+    ]
+    hits = [hit for cause in causes for hit in cause]
     skipped = {(one.rule.id, one.facts, one.reason): None for outcome in outcomes for one in outcome.skipped}
     return Report(
-        findings=tuple(_findings(hits)),
+        findings=tuple(_findings(causes)),
         skipped=tuple(SkippedRule(*one) for one in sorted(skipped)),
         files=tuple(sorted({document.path for outcome in outcomes for document in _documents(outcome)})),
         profile=_profile(outcomes),
@@ -191,15 +202,36 @@ def _given_up(outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield from (f"{', '.join(names)}: {reason}" for reason, names in found.items())
 
 
-def _findings(hits: Iterable[Hit]) -> Iterator[ReportedFinding]:
-    seen: Counter[str] = Counter()
+def _causes(hits: Sequence[Hit]) -> Iterator[list[Hit]]:
+    """The hits of one host, those together of which a rule says the same in several files; in order of the first."""
+    same: dict[tuple[object, ...], list[Hit]] = {}
     for hit in hits:
-        key = f"{hit.rule.id} {hit.finding.place.document.path}"
-        mark = fingerprint(key, hit.finding.place, seen)
-        yield _reported(hit, hit.finding, mark)
+        same.setdefault(_said(hit), []).append(hit)
+    several = {
+        said: found for said, found in same.items() if len({one.finding.place.document.path for one in found}) > 1
+    }
+    for hit in hits:
+        found = several.get(_said(hit), [hit])
+        if found[0] is hit:
+            yield found
 
 
-def _reported(hit: Hit, finding: Finding, mark: str) -> ReportedFinding:
+def _said(hit: Hit) -> tuple[object, ...]:
+    """What a hit says, but for its places."""
+    finding, fix = hit.finding, hit.finding.fix
+    remedy = (fix.title, fix.safety, fix.emits) if fix else None
+    return hit.rule.id, hit.severity, hit.confidence, finding.message, finding.help, remedy
+
+
+def _findings(causes: Iterable[Sequence[Hit]]) -> Iterator[ReportedFinding]:
+    seen: Counter[str] = Counter()
+    for hits in causes:
+        place = hits[0].finding.place
+        yield _reported(hits, fingerprint(f"{hits[0].rule.id} {place.document.path}", place, seen))
+
+
+def _reported(hits: Sequence[Hit], mark: str) -> ReportedFinding:
+    hit, finding = hits[0], hits[0].finding
     place = _place(finding.place)
     return ReportedFinding(
         rule=hit.rule.id,
@@ -211,13 +243,20 @@ def _reported(hit: Hit, finding: Finding, mark: str) -> ReportedFinding:
         column=place.column,
         end_line=place.end_line,
         end_column=place.end_column,
-        related=tuple(map(_place, finding.related)),
-        fix=_fix(finding.fix, finding.place.document) if finding.fix else None,
+        related=tuple(map(_place, _related(hits))),
+        fix=_fix(finding.fix, hits) if finding.fix else None,
         fingerprint=mark,
         help=finding.help,
         note=place.note,
         frame=place.frame,
     )
+
+
+def _related(hits: Sequence[Hit]) -> Iterable[Place]:
+    """All places but the first, each once; those of other hits say that it is the same there."""
+    others = [hit.finding.place._replace(note=hit.finding.place.note or "here too") for hit in hits[1:]]
+    places = (*hits[0].finding.related, *others, *(place for hit in hits[1:] for place in hit.finding.related))
+    return {(place.document.path, place.span, place.note): place for place in places}.values()
 
 
 def _place(place: Place) -> ReportedPlace:
@@ -238,5 +277,8 @@ def _frame(document: Document[object], offset: int, start: Position) -> Frame:
     return Frame(document.text[begin:end], begin - first + 1, cut=end < last)
 
 
-def _fix(fix: Fix, document: Document[object]) -> ReportedFix:
-    return ReportedFix(fix.title, fix.safety, fix.emits, ReportedEdits(document, fix.edits))
+def _fix(fix: Fix, hits: Sequence[Hit]) -> ReportedFix:
+    """The fixes of all hits as one."""
+    fixes = ((hit.finding.place.document, hit.finding.fix.edits) for hit in hits if hit.finding.fix)
+    edits = [_Edit(document, edit) for document, made in fixes for edit in made]
+    return ReportedFix(fix.title, fix.safety, fix.emits, ReportedEdits(edits))

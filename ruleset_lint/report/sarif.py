@@ -85,7 +85,7 @@ def _result(finding: ReportedFinding, index: dict[str, int], root: str) -> Json:
         "properties": {"confidence": finding.confidence.value},
     }
     if finding.fix and finding.fix.edits:
-        result["fixes"] = [_fix(finding.fix, finding.path, root)]
+        result["fixes"] = [_fix(finding.fix, root)]
     return result
 
 
@@ -122,9 +122,14 @@ def _region(place: ReportedFinding | ReportedPlace | ReportedEdit) -> Json:
     }
 
 
-def _fix(fix: ReportedFix, path: str, root: str) -> Json:
-    replacements = [{"deletedRegion": _region(edit), "insertedContent": {"text": edit.text}} for edit in fix.edits]
+def _fix(fix: ReportedFix, root: str) -> Json:
+    changes: dict[str, list[Json]] = {}
+    for edit in fix.edits:
+        replacement: Json = {"deletedRegion": _region(edit), "insertedContent": {"text": edit.text}}
+        changes.setdefault(edit.path, []).append(replacement)
     return {
         "description": {"text": f"{fix.title} ({fix.safety.value})"},
-        "artifactChanges": [{"artifactLocation": _artifact(path, root), "replacements": replacements}],
+        "artifactChanges": [
+            {"artifactLocation": _artifact(path, root), "replacements": made} for path, made in changes.items()
+        ],
     }
