@@ -55,8 +55,9 @@ def established_late(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Safe if all rules before accept too, or ask for NEW or INVALID packets, and none of them counts, marks or logs. Else
-    unsafe: an address that is blocked later keeps the connections that it has.
+    Safe if all rules before accept too, or ask for NEW or INVALID packets, and none of them counts, marks or logs.
+    Unsafe if not: an address that is blocked later keeps the connections that it has. Manual where the accept stands in
+    a chain that is called.
 
     ## Since
     Every kernel with connection tracking.

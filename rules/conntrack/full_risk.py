@@ -63,6 +63,10 @@ def full_risk(host: Host, profiles: tuple[Profile, ...], configuration: Configur
 
     ## Use instead
     ```
+    # etc/modules-load.d/nf_conntrack.conf
+    nf_conntrack
+    # etc/modprobe.d/nf_conntrack.conf
+    options nf_conntrack hashsize=524288
     # etc/sysctl.d/90-conntrack.conf
     net.netfilter.nf_conntrack_max = 1048576
     net.netfilter.nf_conntrack_tcp_timeout_established = 7440
@@ -149,7 +153,7 @@ def _open(ruleset: Ruleset, configuration: Configuration) -> list[Rule]:
     """The accepts of tracked connections from everywhere, one that is busy first."""
     shapes = filter(_may_be_public, ruleset.by_shape)
     found = [made for shape in shapes for made in _different(ruleset, shape)]
-    busy = {service.port for service in BUSY | frozenset(configuration.services) if service.protocol == "tcp"}
+    busy = {service.port for service in BUSY | frozenset(configuration.own_services) if service.protocol == "tcp"}
     found.sort(key=lambda made: (not _names(made, busy), made.number))
     return [made for made in _accepts.reached(ruleset, found, "INPUT") if _is_public(ruleset, made)][:_MOST_ASKED]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from ruleset_lint.lint import Confidence, Finding, Fix, Judgement, Severity, at_rule, judge, rule
+from ruleset_lint.lint import Confidence, Finding, Fix, Judgement, Safety, Severity, at_rule, judge, rule
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
@@ -49,6 +49,7 @@ def related_without_helper(ruleset: Ruleset, host: Host, profiles: tuple[Profile
 
     ## Example
     ```
+    :INPUT DROP [0:0]
     -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
     -A INPUT -p tcp -m tcp --dport 21 -m conntrack --ctstate NEW -j ACCEPT
     ```
@@ -57,10 +58,16 @@ def related_without_helper(ruleset: Ruleset, host: Host, profiles: tuple[Profile
     ```
     *raw
     -A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper ftp
+    COMMIT
+    *filter
+    :INPUT DROP [0:0]
+    -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+    -A INPUT -p tcp -m tcp --dport 21 -m conntrack --ctstate NEW -j ACCEPT
+    COMMIT
     ```
 
     ## Fix safety
-    Unsafe: a helper opens ports that a peer asks for. It must be loaded too, by modules-load.d.
+    Manual: a helper opens ports that a peer asks for. It must be loaded too, by modules-load.d.
 
     ## Since
     Linux 4.7 turned automatic assignment off by default (commit 3bb398d925ec), Linux 6.0 removed it (commit
@@ -93,7 +100,7 @@ def _finding(ruleset: Ruleset, rules: Sequence[Rule], what: str, judgement: Judg
         f"{what}, and no rule assigns a helper{where}",
         related=_shared.places(ruleset, rules[1:], "here too"),
         help=("without a helper no TCP or UDP packet is RELATED",),
-        fix=Fix(f"assign the helper in raw, as `{line}` does", emits="raw"),
+        fix=Fix(f"assign the helper in raw, as `{line}` does", safety=Safety.MANUAL),
         confidence=judgement.confidence if asks else Confidence.LIKELY,
         by_absence=True,
     )

@@ -12,31 +12,26 @@ def expired_suppression(suppressions: SuppressionUse) -> Iterator[Finding]:
     """The last day of a suppression is over
 
     ## What it does
-
     Reports suppressions whose `until=` lies in the past. They silence nothing any more.
 
     ## Why is this bad?
-
     Somebody meant to come back by that day.
 
     ## Example
-
-        # ruleset-lint: ignore[safety/any-any] until=2020-01-31 while the office moves
+    ```
+    # ruleset-lint: ignore[safety/any-any] until=2020-01-31 while the office moves
+    ```
 
     ## Use instead
-
     Mend what is silenced, or give it another day.
 
     ## Fix safety
-
     Safe: the comment goes. It silences nothing.
 
     ## Since
-
     All releases.
 
     ## Source
-
     ruleset-lint itself.
     """
     for made in suppressions.expired:

@@ -13,32 +13,29 @@ def unknown_suppression(suppressions: SuppressionUse) -> Iterator[Finding]:
     """A suppression names no rule or is not readable
 
     ## What it does
-
     Reports suppressions that name a rule or category that does not exist, lack the list of names, carry an `until=`
     that is no date, or end a block that was not begun.
 
     ## Why is this bad?
-
     It silences nothing, although whoever wrote it believes so.
 
     ## Example
-
-        # ruleset-lint: ignore[notrack/onesided]
+    ```
+    # ruleset-lint: ignore[notrack/onesided]
+    ```
 
     ## Use instead
-
-        # ruleset-lint: ignore[notrack/one-sided]
+    ```
+    # ruleset-lint: ignore[notrack/one-sided]
+    ```
 
     ## Fix safety
-
-    There is none: only who wrote it knows what was meant.
+    No fix: only who wrote it knows what was meant.
 
     ## Since
-
     All releases.
 
     ## Source
-
     ruleset-lint itself.
     """
     for made in suppressions.found:

@@ -12,33 +12,30 @@ def unused_suppression(suppressions: SuppressionUse) -> Iterator[Finding]:
     """A suppression silences nothing
 
     ## What it does
-
     Reports names in `# ruleset-lint: ignore[…]`, `ignore-file[…]` and `disable[…]` for which no finding
     has a place there. Names of rules that were not run, because they are not selected or lack a fact, are left alone.
 
     ## Why is this bad?
-
     A suppression that outlives its finding silences the next one, which nobody has looked at.
 
     ## Example
-
-        # ruleset-lint: ignore[notrack/one-sided] the load balancer answers
-        -A INPUT -i lo -j ACCEPT
+    ```
+    # ruleset-lint: ignore[notrack/one-sided] the load balancer answers
+    -A INPUT -i lo -j ACCEPT
+    ```
 
     ## Use instead
-
-        -A INPUT -i lo -j ACCEPT
+    ```
+    -A INPUT -i lo -j ACCEPT
+    ```
 
     ## Fix safety
-
     Safe: the name goes, or the comment with the last of its names. Comments decide nothing.
 
     ## Since
-
     All releases.
 
     ## Source
-
     ruleset-lint itself.
     """
     for made in suppressions.readable:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from ruleset_lint.lint import Finding, Fix, Severity, rule
+from ruleset_lint.lint import Finding, Fix, Safety, Severity, rule
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.modules import helpers_of
@@ -43,7 +43,7 @@ def helper_without_assignment(host: Host, profiles: tuple[Profile, ...]) -> Iter
     ```
 
     ## Fix safety
-    The rewriter writes the rule into the raw table; a helper opens ports that a peer asks for.
+    Manual: the rule belongs into the raw table; a helper opens ports that a peer asks for.
 
     ## Since
     Linux 4.7 turned automatic assignment off by default (commit 3bb398d925ec), Linux 6.0 removed it (commit
@@ -65,7 +65,7 @@ def helper_without_assignment(host: Host, profiles: tuple[Profile, ...]) -> Iter
             f"{first.name} does nothing{where}: no rule assigns its helper to a connection",
             related=tuple(one.named.place("this does nothing either") for one in others),
             help=("without the helper no data connection is RELATED",),
-            fix=Fix(f"`ruleset-lint rewrite` writes `{_rule_for(first.name)}` to the raw table", emits="raw"),
+            fix=Fix(f"add `{_rule_for(first.name)}` to the raw table", safety=Safety.MANUAL),
             confidence=judgement.confidence,
             by_absence=True,
         )

@@ -38,7 +38,7 @@ def loads_conntrack(host: Host, profiles: tuple[Profile, ...]) -> Iterator[Findi
     ```
 
     ## Fix safety
-    Unsafe: something else on the host may rely on connection tracking.
+    Unsafe: something else on the host may rely on connection tracking. The rewriter writes iptables-config.
 
     ## Since
     EL5 to EL7. Later kernels track only when a rule asks for it, and there the rule is silent.

@@ -44,7 +44,7 @@ def old_name(host: Host, profiles: tuple[Profile, ...]) -> Iterator[Finding]:
     EL6, whose NAT helpers have aliases (`ip_nat_ftp`, `ip_nat_irc`, …) that EL7 dropped.
 
     ## Source
-    MODULE_ALIAS lines of nf_nat_*.c in Linux 2.6.32 and 3.10.
+    MODULE_ALIAS lines of `nf_nat_*.c` in Linux 2.6.32 and 3.10.
     """
     for named, judgement in _shared.judged_modules(host, profiles, _is_alias):
         dead = _first_without(named.name, judgement.holds[-1])
@@ -64,8 +64,9 @@ def _is_alias(name: str, profile: Profile) -> bool:
 
 
 def _first_without(name: str, profile: Profile) -> Profile | None:
-    """The first release with a later kernel that has nothing of that name."""
-    return next((later for later in PROFILES if later.kernel > profile.kernel and gone(name, later)), None)
+    """The first release with a later kernel of the same maker that has nothing of that name."""
+    later = [one for one in PROFILES if one.kernel > profile.kernel and one.mainline == profile.mainline]
+    return next((one for one in later if gone(name, one)), None)
 
 
 def _real_name(name: str, judgement: Judgement) -> str | None:

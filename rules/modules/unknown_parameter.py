@@ -42,13 +42,13 @@ def unknown_parameter(modprobe: ModuleOptions, profiles: tuple[Profile, ...]) ->
     ```
 
     ## Fix safety
-    Unsafe: the value that was meant takes effect.
+    Unsafe: the value that was meant takes effect. The rewriter writes what is no parameter but a sysctl.
 
     ## Since
     All kernels. `nf_conntrack_helper` is a parameter from Linux 3.5 to 5.19 only, `enable_hooks` from 5.13 on.
 
     ## Source
-    module_param lines of nf_conntrack_*.c in Linux 2.6.32 to 6.12; `ls /sys/module/nf_conntrack/parameters` on 6.18;
+    module_param lines of `nf_conntrack_*.c` in Linux 2.6.32 to 6.12; `ls /sys/module/nf_conntrack/parameters` on 6.18;
     from Linux 3.11 on unknown_module_param_cb (kernel/module.c) lets modules load in spite of unknown parameters.
     """
     spaced = {id(word) for group in _options.spaced(modprobe) for word in group.words}

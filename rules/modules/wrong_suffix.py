@@ -50,7 +50,7 @@ def wrong_suffix(host: Host, profiles: tuple[Profile, ...]) -> Iterator[Finding]
 
     ## Source
     modprobe.d(5) of kmod 30, sysctl.d(5) and modules-load.d(5) of systemd 252; `apply_sysctl` of initscripts on EL6
-    reads /etc/sysctl.d/*.
+    reads `/etc/sysctl.d/*`.
     """
     for one in host.passed_over:
         found = _FOLDER.search(one.document.path)

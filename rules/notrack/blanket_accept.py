@@ -43,7 +43,8 @@ def blanket_accept(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Unsafe: other untracked packets are no longer accepted.
+    Unsafe: other untracked packets are no longer accepted. Manual where the rule asks for other states too, or more
+    than one service is untracked.
 
     ## Since
     Every kernel with the raw table (2.6.6).

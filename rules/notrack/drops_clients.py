@@ -34,6 +34,11 @@ def drops_clients(ruleset: Ruleset) -> Iterator[Finding]:
     -A PREROUTING -p tcp -m tcp --dport 80 -j NOTRACK
     -A PREROUTING -p tcp -m tcp --sport 80 -j NOTRACK
     COMMIT
+    *filter
+    :INPUT DROP [0:0]
+    -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+    -A INPUT -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW,UNTRACKED -j ACCEPT
+    COMMIT
     ```
 
     ## Use instead
@@ -45,7 +50,8 @@ def drops_clients(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Unsafe: the host's own connections to port P are tracked again.
+    Unsafe: the host's own connections to port P are tracked again. Manual on routers, and where
+    more rules untrack them.
 
     ## Since
     Every kernel with the raw table (2.6.6).

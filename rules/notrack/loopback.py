@@ -47,16 +47,18 @@ def loopback(ruleset: Ruleset) -> Iterator[Finding]:
 
     ## Example
     ```
+    -A PREROUTING ! -i lo -p tcp -m tcp --dport 80 -j NOTRACK
     -A OUTPUT -p tcp -m tcp --sport 80 -j NOTRACK
     ```
 
     ## Use instead
     ```
+    -A PREROUTING ! -i lo -p tcp -m tcp --dport 80 -j NOTRACK
     -A OUTPUT ! -o lo -p tcp -m tcp --sport 80 -j NOTRACK
     ```
 
     ## Fix safety
-    Unsafe: loopback packets are tracked again.
+    Unsafe: loopback packets are tracked again. Manual where they are untracked in PREROUTING or on purpose.
 
     ## Since
     Every kernel with the raw table (2.6.6).

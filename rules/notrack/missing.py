@@ -92,14 +92,14 @@ def _cause(one: _Busy) -> tuple[str, int, int, Service]:
 
 def _busy(ruleset: Ruleset, host: Host, configuration: Configuration) -> Iterator[_Busy]:
     """Services by the best evidence there is; what is busy in general only where there is none at all."""
-    named = dict.fromkeys(configuration.services[:_MOST_SERVICES], "named in the configuration")
+    named = dict.fromkeys(configuration.own_services[:_MOST_SERVICES], "named in the configuration")
     by_entries = _by_entries(ruleset, host)
     by_counters = _by_counters(ruleset)
     evidence = {**by_counters, **by_entries, **named}
     counted = _table(ruleset, host) is not None or any(
         made.counters and made.counters.packets for made in (_accepts(ruleset) if ruleset.has_counters else ())
     )
-    if not counted and not configuration.services:
+    if not counted and not configuration.own_services:
         evidence = dict.fromkeys(BUSY, "")
     for service, how in evidence.items():
         if not how and service not in _named_services(ruleset):
@@ -215,7 +215,7 @@ def _requests(ruleset: Ruleset, service: Service) -> Conditions:
 def _can_leave(ruleset: Ruleset, service: Service, configuration: Configuration) -> bool:
     """Whether nothing untracks the service already, and nothing keeps it from being untracked."""
     tied = SENDS_FROM_OWN_PORT | BROADCAST_OR_MULTICAST | HELPER_DATA
-    administration = service == configuration.admin_service and service not in configuration.services
+    administration = service == configuration.admin_service and service not in configuration.own_services
     if service in tied or helper_for(service) or administration:
         return False
     requests = list(sketches(opening(_requests(ruleset, service)), "NEW"))

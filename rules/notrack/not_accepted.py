@@ -68,7 +68,7 @@ def not_accepted(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Unsafe: packets are accepted that are dropped today.
+    Unsafe: packets are accepted that are dropped today. Manual where no accept is near that could take them.
 
     ## Since
     Every kernel with the raw table (2.6.6).

@@ -41,14 +41,33 @@ def one_family(v4: Ruleset, v6: Ruleset, profiles: tuple[Profile, ...]) -> Itera
 
     ## Example
     ```
-    # rules.v4
+    # iptables
+    *raw
     -A PREROUTING ! -i lo -p tcp -m tcp --dport 80 -j CT --notrack
-    # rules.v6, with no raw table
+    -A OUTPUT ! -o lo -p tcp -m tcp --sport 80 -j CT --notrack
+    COMMIT
+    *filter
+    -A INPUT -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW,UNTRACKED -j ACCEPT
+    COMMIT
+    # ip6tables
+    *filter
+    -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
     -A INPUT -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j ACCEPT
+    COMMIT
     ```
 
     ## Use instead
-    The same rules in both families.
+    ```
+    # ip6tables
+    *raw
+    -A PREROUTING ! -i lo -p tcp -m tcp --dport 80 -j CT --notrack
+    -A OUTPUT ! -o lo -p tcp -m tcp --sport 80 -j CT --notrack
+    COMMIT
+    *filter
+    -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+    -A INPUT -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW,UNTRACKED -j ACCEPT
+    COMMIT
+    ```
 
     ## Fix safety
     The rewriter writes both families, or says why it does not.

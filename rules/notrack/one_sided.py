@@ -56,7 +56,8 @@ def one_sided(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Unsafe: the added rule untracks packets that the filter may accept only as ESTABLISHED.
+    Unsafe: the added rule untracks packets that the filter may accept only as ESTABLISHED. Manual where it cannot be
+    told what the other direction is.
 
     ## Since
     Every kernel with the raw table (2.6.6).

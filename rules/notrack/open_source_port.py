@@ -50,6 +50,7 @@ def open_source_port(ruleset: Ruleset) -> Iterator[Finding]:
     -A PREROUTING -p tcp -m tcp --sport 80 -j NOTRACK
     COMMIT
     *filter
+    :INPUT DROP [0:0]
     -A INPUT -p tcp -m tcp --sport 80 -m conntrack --ctstate UNTRACKED -j ACCEPT
     COMMIT
     ```
@@ -58,7 +59,7 @@ def open_source_port(ruleset: Ruleset) -> Iterator[Finding]:
     Leave the host's own clients tracked: no `PREROUTING --sport` rule, and no accept for it.
 
     ## Fix safety
-    Unsafe: SYNs from that port are refused; strays with ACK still pass.
+    Unsafe: SYNs from that port are refused; strays with ACK still pass. Manual for UDP, which has no SYN.
 
     ## Since
     Every kernel with the raw table (2.6.6).

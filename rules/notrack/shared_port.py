@@ -48,6 +48,7 @@ def shared_port(ruleset: Ruleset) -> Iterator[Finding]:
     -A PREROUTING -p udp -m udp --dport 123 -j NOTRACK
     COMMIT
     *filter
+    :INPUT DROP [0:0]
     -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
     -A INPUT -s 10.0.0.0/8 -p udp -m udp --dport 123 -j ACCEPT
     COMMIT

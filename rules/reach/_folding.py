@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import groupby
 from typing import TypeVar
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.packets.arrivals import Arrival, arrivals
+from ruleset_lint.packets.arrivals import Arrival, arrivals, matched_for_certain
+from ruleset_lint.packets.arrivals_walks import Certain
 from ruleset_lint.packets.bounds import NotDecidedError, deadline
 from ruleset_lint.packets.effect import Assign, Replace
 from ruleset_lint.packets.formula import Field
-from ruleset_lint.packets.space import PacketSet
+from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.summary import reading_of
 from ruleset_lint.packets.universe import universe
 
@@ -30,48 +33,92 @@ _Answer = TypeVar("_Answer")
 
 
 def fold(ruleset: Ruleset, seconds: float) -> Reach:
-    """What packets come to in a ruleset that loads. Raises NotDecidedError."""
+    """What packets come to in a ruleset that loads. Raises NotDecidedError.
+
+    Dead jumps and redundant rules are looked for when they are asked for, in what is left of the time.
+    """
     reading = reading_of(ruleset, deadline=deadline(seconds))
     tables = list(grounds(reading, ruleset))
     patience = Patience()
     gone = untracked(tables)
     dead = tuple(found for ground in tables for found in _dead(ground, gone, patience))
     numbers = frozenset(found.rule.number for found in dead)
-    jumps = _tried(lambda: tuple(found for ground in tables for found in dead_jumps(ground, numbers)))
-    spare = _tried(lambda: tuple(found for ground in tables for found in redundant(ground, numbers)))
-    return Reach(dead, jumps, spare)
+    clock = _Clock(reading.space, reading.space.left())
+    return Reach(
+        dead,
+        clock.asked(lambda: tuple(found for ground in tables for found in dead_jumps(ground, numbers))),
+        clock.asked(lambda: tuple(found for ground in tables for found in redundant(ground, numbers))),
+    )
 
 
-def _tried(ask: Callable[[], _Answer]) -> _Answer | NotDecidedError:
-    try:
-        return ask()
-    except NotDecidedError as error:
-        return error
+@dataclass(eq=False, slots=True)
+class _Clock:
+    """The time that is left, which runs only while something is asked."""
+
+    space: Space
+    left: float
+
+    def asked(self, ask: Callable[[], _Answer]) -> Callable[[], _Answer | NotDecidedError]:
+        """Ask once, in the time that is left then."""
+
+        @cache
+        def answer() -> _Answer | NotDecidedError:
+            self.space.allow(deadline(self.left))
+            try:
+                return ask()
+            except NotDecidedError as error:
+                return error
+            finally:
+                self.left = self.space.left()
+
+        return answer
 
 
 def _dead(ground: Ground, gone: Untracked, patience: Patience) -> Iterator[Dead]:
     """The dead rules of the chains that packets enter."""
-    found: list[tuple[Rule, bool]] = []
-    arrived = arrivals(ground.reading, ground.ruleset, ground.table.name)
+    certain = _certain(ground, gone)
+    found = [(rule, True) for rule in _covered(ground, certain)]
+    settled = certain.settled | {rule.number for rule, _ in found}
+    arrived = arrivals(ground.reading, ground.ruleset, ground.table.name, but=replace(certain, settled=settled))
     for chain, rules in groupby(arrived, lambda arrival: arrival.rule.chain):
         if not is_foreign(chain):
-            found += _without_packets(ground, gone, rules)
-    for rule, comes in found:
-        yield _explained(ground, gone, rule, patience, comes=comes)
+            found += _without_packets(ground, gone, rules, certain)
+    for rule, comes in sorted(found, key=lambda one: certain.numbers[one[0].number]):
+        if not is_foreign(rule.chain) and not is_foreign(ground.called(rule) or ""):
+            yield _explained(ground, gone, rule, patience, certain, comes=comes)
 
 
-def _without_packets(ground: Ground, gone: Untracked, rules: Iterator[Arrival]) -> Iterator[tuple[Rule, bool]]:
+def _certain(ground: Ground, gone: Untracked) -> Certain:
+    """What is settled without sets: a packet that there can be after raw matches a rule."""
+    certain = matched_for_certain(ground.reading, ground.table)
+    rules = (rule for chain in ground.callers_first for rule in ground.table.chains[chain].rules)
+    alive = (rule.number for rule in rules if rule.number in certain.found and not _has_no_name(rule)
+             and gone.allows(ground, rule, certain.found[rule.number]))  # fmt: skip
+    return replace(certain, settled=frozenset(alive))
+
+
+def _covered(ground: Ground, certain: Certain) -> Iterator[Rule]:
+    """The rules to which packets come, but none that they match: one before them takes those."""
+    for chain in ground.callers_first if not ground.changed else ():
+        for rule in ground.table.chains[chain].rules:
+            if rule.number not in certain.settled and certain.comes(rule) and certain.is_covered(rule):
+                yield rule
+
+
+def _without_packets(
+    ground: Ground, gone: Untracked, rules: Iterator[Arrival], certain: Certain
+) -> Iterator[tuple[Rule, bool]]:
     """The rules of a chain that no packet matches, and whether any comes; none of a chain that no packet enters."""
     space = ground.space
     entered = False
     for arrival in rules:
         rule, matching = arrival.rule, arrival.matching
-        entered = entered or not space.is_empty(arrival.arriving)
+        entered = entered or certain.enters(rule.chain) or not space.is_empty(arrival.arriving)
         if not entered:
             continue
         is_dead = space.is_empty(matching) or space.is_empty(gone.left(ground, rule, matching)) or _has_no_name(rule)
-        if is_dead and not is_foreign(ground.called(rule) or ""):
-            yield rule, not space.is_empty(arrival.arriving)
+        if is_dead:
+            yield rule, certain.comes(rule) or not space.is_empty(arrival.arriving)
 
 
 def _has_no_name(rule: Rule) -> bool:
@@ -80,7 +127,9 @@ def _has_no_name(rule: Rule) -> bool:
     return any(use and use.operands and not use.negated and _NAMELESS & set(rule.text(use.operands[0])) for use in uses)
 
 
-def _explained(ground: Ground, gone: Untracked, rule: Rule, patience: Patience, *, comes: bool) -> Dead:
+def _explained(
+    ground: Ground, gone: Untracked, rule: Rule, patience: Patience, certain: Certain, *, comes: bool
+) -> Dead:
     """Why no packet matches a rule; `comes`: whether some come to it."""
     space = ground.space
     if _has_no_name(rule):
@@ -94,7 +143,7 @@ def _explained(ground: Ground, gone: Untracked, rule: Rule, patience: Patience, 
     if space.is_empty(gone.left(ground, rule, wanted)):
         return Dead(rule, Why.UNTRACKED, because=gone.by(ground, wanted))
     left = gone.left(ground, rule, wanted)
-    found = _taken(ground, rule, left, patience, comes=comes)
+    found = _taken(ground, rule, left, patience, certain, comes=comes)
     return found if left == wanted else found._replace(because=gone.by(ground, wanted))
 
 
@@ -107,13 +156,13 @@ def _stages(ground: Ground, rule: Rule) -> Iterator[tuple[Why, PacketSet]]:
     yield Why.WAY, ground.loose(ground.way(rule.chain))
 
 
-def _taken(ground: Ground, rule: Rule, wanted: PacketSet, patience: Patience, *, comes: bool) -> Dead:
+def _taken(ground: Ground, rule: Rule, wanted: PacketSet, patience: Patience, certain: Certain, *, comes: bool) -> Dead:
     space = ground.space
     changed = {of for of in ground.changed if of in space.asked(ground.reading.meaning(rule))}
     if changed and comes and not _is_covered(ground, rule):
         return Dead(rule, Why.CHANGED, because=tuple(_changing(ground, changed)))
     try:
-        found = takers(ground, rule, wanted, patience)
+        found = takers(ground, rule, wanted, patience, certain)
     except NotDecidedError:
         return Dead(rule, Why.TAKEN)  # which is proven; who takes them is not
     return Dead(rule, Why.TAKEN, takers=found, contrary=_is_contrary(ground, rule, wanted, found))

@@ -6,7 +6,7 @@ that is folded only: it takes longer than checking a small file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum
 from fractions import Fraction
@@ -78,8 +78,8 @@ class Reach(NamedTuple):
     """What packets come to. An error in place of an answer: that was not decided."""
 
     dead: tuple[Dead, ...] = ()
-    jumps: tuple[Rule, ...] | NotDecidedError = ()
-    redundant: tuple[Redundant, ...] | NotDecidedError = ()
+    jumps: Callable[[], tuple[Rule, ...] | NotDecidedError] = tuple
+    redundant: Callable[[], tuple[Redundant, ...] | NotDecidedError] = tuple
 
 
 def dead_rules(ruleset: Ruleset) -> tuple[Dead, ...]:
@@ -89,12 +89,12 @@ def dead_rules(ruleset: Ruleset) -> tuple[Dead, ...]:
 
 def dead_jumps(ruleset: Ruleset) -> tuple[Rule, ...]:
     """The jumps from which all packets come back as they were. Raises NotDecidedError."""
-    return _decided(_decided(_reach(ruleset)).jumps)
+    return _decided(_decided(_reach(ruleset)).jumps())
 
 
 def redundant_rules(ruleset: Ruleset) -> tuple[Redundant, ...]:
     """The rules without which all packets meet the same verdict. Raises NotDecidedError."""
-    return _decided(_decided(_reach(ruleset)).redundant)
+    return _decided(_decided(_reach(ruleset)).redundant())
 
 
 def _decided(found: _Answer | NotDecidedError) -> _Answer:
@@ -161,6 +161,11 @@ def without(ruleset: Ruleset, rules: Sequence[Rule]) -> Fix:
     if any(tracks(rule.shape) for rule in rules) and not _is_tracked_without(ruleset, rules):
         return Fix(f"{title}, unless it is to keep connection tracking on", safety=Safety.MANUAL)
     return Fix(title, tuple(Edit(rule.line.span, "") for rule in rules), Safety.UNSAFE)
+
+
+def fix_of_untracked() -> Fix:
+    """Where raw is why a rule is dead: the rule is what its author wanted, and it is missed when it is gone."""
+    return Fix("let the rule take UNTRACKED packets, or leave them tracked", safety=Safety.MANUAL)
 
 
 def can_edit(ruleset: Ruleset) -> bool:

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
+from ruleset_lint.packets.arrivals_walks import Certain
 from ruleset_lint.packets.effect import Assign, Call, Decide, Replace, Return, Translate
 from ruleset_lint.packets.formula import ALWAYS
 from ruleset_lint.packets.space import PacketSet
@@ -37,6 +38,8 @@ class _Search:
     dead: Rule
     leading: frozenset[str]
     patience: Patience
+    certain: Certain | None
+    near: int  # the rules that may match one of the packets, by their numbers as bits
     left: int = _STEPS
     taken: dict[int, tuple[Rule, list[PacketSet]]] = field(default_factory=dict)
 
@@ -44,6 +47,12 @@ class _Search:
         """Note that a rule takes some."""
         if not self.ground.space.is_empty(packets):
             self.taken.setdefault(rule.number, (rule, []))[1].append(packets)
+
+    def is_apart(self, rule: Rule) -> bool:
+        """Whether a rule matches none of the packets that are followed."""
+        if self.certain is None or rule.number not in self.certain.numbers:
+            return False
+        return not self.near >> self.certain.numbers[rule.number] & 1
 
     def step(self) -> None:
         """One more rule. Raises _GivenUpError."""
@@ -53,11 +62,15 @@ class _Search:
             raise _GivenUpError
 
 
-def takers(ground: Ground, rule: Rule, packets: PacketSet, patience: Patience) -> tuple[Taker, ...]:
+def takers(
+    ground: Ground, rule: Rule, packets: PacketSet, patience: Patience, certain: Certain | None = None
+) -> tuple[Taker, ...]:
     """The rules that take these packets, on their way to a rule that none of them reaches; none where it is unclear."""
     if not patience.asks():
         return ()
-    search = _Search(ground, rule, _leading(ground, rule.chain), patience)
+    known = None if ground.changed else certain
+    near = known.near(rule) if known else 0
+    search = _Search(ground, rule, _leading(ground, rule.chain), patience, known, near)
     space = ground.space
     try:
         for hook in BUILTIN_CHAINS[ground.table.name]:
@@ -133,6 +146,8 @@ def _follow(search: _Search, chain: str, packets: PacketSet, depth: int) -> Pack
             break
         if rule == search.dead:
             return back
+        if search.is_apart(rule):
+            continue
         search.step()
         matched = space.both(ground.matched(rule), packets)
         if space.is_empty(matched):

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.tracking import untracks
-from ruleset_lint.packets.formula import IN, STATE, TTL, Interface, in_state
+from ruleset_lint.packets.formula import IN, STATE, TTL, Interface, Packet, in_state
 from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.summary import summaries
+from ruleset_lint.packets.witness import contains
 
 from ._ground import Ground
 
@@ -31,6 +32,12 @@ class Untracked:
         if self.impossible is None or ground.table.name == "raw" or not ground.table.hooks[rule.chain] <= _AFTER:
             return packets
         return ground.space.without(packets, self.impossible)
+
+    def allows(self, ground: Ground, rule: Rule, packet: Packet) -> bool:
+        """Whether there can be a packet like this at a rule after raw."""
+        if self.impossible is None or ground.table.name == "raw" or not ground.table.hooks[rule.chain] <= _AFTER:
+            return True
+        return not contains(ground.space, self.impossible, packet)
 
     def by(self, ground: Ground, packets: PacketSet) -> tuple[Rule, ...]:
         """The rules that untrack packets like these."""

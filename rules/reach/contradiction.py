@@ -40,7 +40,7 @@ def contradiction(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    By hand: which of the two is meant is the author's to say.
+    Manual: which of the two is meant is the author's to say.
 
     ## Since
     All releases.

@@ -58,8 +58,9 @@ def never_matches(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Unsafe: no packet notices that the rule is gone, but what its author wanted may be lost with it. By hand where it is
-    the last rule that keeps connection tracking on, or where other lines of the file mean it by its number.
+    Safe where it is proven that no packet notices. Unsafe where the proof takes too long; what its author wanted may be
+    lost with it. Manual where raw untracks the packets that it asks for, where it is the last rule that keeps
+    connection tracking on, or where other lines of the file mean it by its number.
 
     ## Since
     All releases.
@@ -75,7 +76,7 @@ def never_matches(ruleset: Ruleset) -> Iterator[Finding]:
             at_rule(ruleset, first.rule, "never matches"),
             f"{_reason(ruleset, first)}{_shared.and_others(len(more))}",
             (*_shared.places(ruleset, first.because, _NOTES.get(first.why, "")), *others),
-            fix=_shared.without(ruleset, dead),
+            fix=_shared.fix_of_untracked() if first.why is Why.UNTRACKED else _shared.without(ruleset, dead),
         )
 
 

@@ -42,8 +42,9 @@ def shadowed(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Unsafe: no packet notices that the rule is gone, but what its author wanted may be lost with it. By hand where it is
-    the last rule that keeps connection tracking on, or where other lines of the file mean it by its number.
+    Safe where it is proven that no packet notices. Unsafe where the proof takes too long; what its author wanted may be
+    lost with it. Manual where raw untracks the packets that it asks for, where it is the last rule that keeps
+    connection tracking on, or where other lines of the file mean it by its number.
 
     ## Since
     All releases.
@@ -63,7 +64,7 @@ def shadowed(ruleset: Ruleset) -> Iterator[Finding]:
                 *_shared.places(ruleset, first.because, "untracks packets, which are in no other state then"),
                 *_shared.places(ruleset, dead[1:], "nor this one"),
             ),
-            fix=_shared.without(ruleset, dead),
+            fix=_shared.fix_of_untracked() if first.because else _shared.without(ruleset, dead),
         )
 
 
@@ -73,7 +74,7 @@ def _causes(ruleset: Ruleset) -> Iterator[Sequence[_shared.Dead]]:
     for dead in _shared.dead_rules(ruleset):
         if dead.why is _shared.Why.TAKEN:
             names = tuple(taker.rule.number for taker in dead.takers)
-            key = (dead.rule.table, dead.rule.chain, names, dead.contrary and dead.rule.number)
+            key = (dead.rule.table, dead.rule.chain, names, dead.because, dead.contrary and dead.rule.number)
             found.setdefault(key, []).append(dead)
     yield from found.values()
 

@@ -50,7 +50,7 @@ def unused_chain(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Unsafe: no packet notices, but what somebody keeps there for later is gone. By hand where the chain has the last
+    Unsafe: no packet notices, but what somebody keeps there for later is gone. Manual where the chain has the last
     rule that keeps connection tracking on.
 
     ## Since

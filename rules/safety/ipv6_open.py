@@ -37,14 +37,17 @@ def ipv6_open(host: Host) -> Iterator[Finding]:
     ## Example
     ```
     # iptables
+    :INPUT DROP [0:0]
     -A INPUT -s 192.0.2.0/24 -p tcp -m tcp --dport 22 -j ACCEPT
     # ip6tables
+    :INPUT DROP [0:0]
     -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
     ```
 
     ## Use instead
     ```
     # ip6tables
+    :INPUT DROP [0:0]
     -A INPUT -s 2001:db8::/64 -p tcp -m tcp --dport 22 -j ACCEPT
     ```
 

@@ -47,7 +47,7 @@ def loopback(host: Host, ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Unsafe: packets are accepted that are dropped today.
+    Unsafe: packets are accepted that are dropped today. Manual for accepts of loopback addresses.
 
     ## Since
     Every kernel; `route_localnet` from Linux 3.6 on.

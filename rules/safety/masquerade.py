@@ -110,7 +110,7 @@ def _has_exceptions(ruleset: Ruleset, made: Rule) -> bool:
 
 def _dns_evidence(host: Host, configuration: Configuration) -> str:
     """How one knows that many name queries pass; empty if one does not."""
-    if _DNS in configuration.services:
+    if _DNS in configuration.own_services:
         return "udp/53 is named in the configuration"
     table = host.conntrack
     share = table.share(*_DNS) if table and table.size >= _MANY_ENTRIES else 0

@@ -38,18 +38,20 @@ def source_port(ruleset: Ruleset) -> Iterator[Finding]:
 
     ## Example
     ```
+    :INPUT DROP [0:0]
     # answers of name servers
     -A INPUT -p udp -m udp --sport 53 -j ACCEPT
     ```
 
     ## Use instead
     ```
+    :INPUT DROP [0:0]
     -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
     ```
 
     ## Fix safety
     Unsafe: only packets of connections that this machine has opened pass; for TCP without connection tracking, only
-    packets that open none.
+    packets that open none. Manual for UDP without connection tracking.
 
     ## Since
     Every kernel.

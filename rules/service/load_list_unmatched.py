@@ -58,8 +58,8 @@ def load_list_unmatched(
     Unsafe: settings that were not applied by the service are. Manual where the settings are to be moved.
 
     ## Since
-    All releases that have the list. EL5 searches sysctl.conf, EL6 sysctl.d/*.conf as well from 1.4.7-17 on, EL7 only
-    sysctl.d/* from 1.4.21-21 on, EL8 sysctl.d/*.conf. Silent where some package of the release finds the line.
+    All releases that have the list. EL5 searches sysctl.conf, EL6 `sysctl.d/*.conf` as well from 1.4.7-17 on, EL7
+    only `sysctl.d/*` from 1.4.21-21 on, EL8 `sysctl.d/*.conf`. Silent where some package of the release finds the line.
 
     ## Source
     `load_sysctl` of iptables.init in iptables 1.4.7-9 to -19.el6, 1.4.21-18.3 to -33.el7 and 1.8.4-22.el8 of Red Hat.

@@ -29,9 +29,7 @@ def unknown_extension(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Use instead
-    ```
-    Nothing, if the extension is installed on the machine that loads the file.
-    ```
+    Nothing else, if the extension is installed on the machine that loads the file.
 
     ## Fix safety
     No fix.

@@ -62,7 +62,7 @@ def before_module(sysctl: Sysctls, host: Host, profiles: tuple[Profile, ...]) ->
     first, judgement = lost[0]
     module = owner(first.key, judgement.holds[0])[0]
     where = f" ({judgement.where})" if judgement.where else ""
-    network_helps = any(profile.names == "split" for profile in judgement.holds)
+    network_helps = any(profile.names == "split" and profile.family == "redhat" for profile in judgement.holds)
     yield Finding(
         _shared.place(first),
         f"{first.key} is set before its module {module} is loaded: at boot the line is skipped without a word{where}",

@@ -56,6 +56,7 @@ def established_timeout(host: Host, profiles: tuple[Profile, ...]) -> Iterator[F
 
     ## Fix safety
     Unsafe: a connection that is silent for longer is forgotten, and its next packet is judged as a new one.
+    The rewriter adds the key to a file that gives the table its size. Manual where no file does.
 
     ## Since
     All kernels; 432000 seconds is the default of each.

@@ -53,8 +53,8 @@ def gone(sysctl: Sysctls, profiles: tuple[Profile, ...]) -> Iterator[Finding]:
     `nf_conntrack_gre_timeout` from EL8 on.
 
     ## Source
-    nf_conntrack_standalone.c and nf_conntrack_proto_*.c of Linux 2.6.32, 3.10, 4.18, 6.1 and 6.12; commit b118509076b3
-    of Linux 6.0 for the helper.
+    nf_conntrack_standalone.c and `nf_conntrack_proto_*.c` of Linux 2.6.32, 3.10, 4.18, 6.1 and 6.12; commit
+    b118509076b3 of Linux 6.0 for the helper.
     """
     settings = [one for one in _shared.conntrack_settings(sysctl) if not _may_be_missing(one)]
     for setting, judgement in _shared.judged_settings(settings, profiles, _is_gone):

@@ -62,7 +62,7 @@ def _finding(group: tuple[_shared.Judged, ...], last: Mapping[str, Setting]) -> 
     live = {key: one for one in last.values() if (key := canonical(one.key, judgement.holds[0]))}
     new = {one.setting.key: _new_keys(one) for one in group}
     twins = {key: live[key] for keys in new.values() for key in keys if key in live}
-    maybe = any(profile.name == "el6" for profile in judgement.holds) and "ip_conntrack" in first.key
+    maybe = any(profile.release == "el6" for profile in judgement.holds) and "ip_conntrack" in first.key
     return Finding(
         _shared.place(first),
         f"{first.key} is no key {where}, the variable is {min(new[first.key])}{more}",

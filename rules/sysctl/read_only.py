@@ -39,7 +39,8 @@ def read_only(sysctl: Sysctls, profiles: tuple[Profile, ...]) -> Iterator[Findin
     ```
 
     ## Fix safety
-    Unsafe: `hashsize` in modprobe.d sets the maximum too, to eight times the buckets, unless a sysctl sets it.
+    The rewriter writes `hashsize` to modprobe.d, which sets the maximum too, to eight times the buckets, unless a
+    sysctl sets it. Unsafe for a count: the line goes.
 
     ## Since
     `nf_conntrack_buckets` is read-only up to EL7; Linux 4.7 made it writable. `nf_conntrack_count` always is.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 
 from ruleset_lint.cli.terminal import complain, put
-from ruleset_lint.lint.rules import RuleInfo
 from ruleset_lint.lint.selection import all_rules, names_of
+from ruleset_lint.report.rule_page import page
 
 
 def run(name: str) -> int:
@@ -18,9 +18,5 @@ def run(name: str) -> int:
         hint = f"did you mean {near[0]}?" if near else "`ruleset-lint rules` lists them"
         complain(f"no rule or category {name[:60]!r}; {hint}")
         return 2
-    put("\n".join(map(_page, wanted)))
+    put("\n".join(map(page, wanted)))
     return 0
-
-
-def _page(info: RuleInfo) -> str:
-    return f"# {info.id} ({info.severity.value})\n\n{info.manual.strip()}\n"
