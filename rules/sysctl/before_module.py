@@ -91,10 +91,13 @@ def _brings(name: str, owners: tuple[str, ...], profile: Profile) -> bool:
 
 
 def _is_set_again(setting: Setting, owners: tuple[str, ...], host: Host, profile: Profile) -> bool:
-    """Whether the firewall's service, or modprobe when it loads an owner, sets the key."""
+    """Whether the firewall's service, or modprobe or udev when an owner is loaded, sets the key."""
     text = setting.document.content(setting.line)
     items = [word.value for service in host.services or () for word in service.words("SYSCTL_LOAD_LIST") if word.value]
     if profile.paths.service_config and any(item in text for item in items):
+        return True
+    udev = (document.text for document in host.documents if "udev/rules.d/" in document.path)
+    if any("sysctl" in text and f'KERNEL=="{name}"' in text for text in udev for name in owners):
         return True
     installs = (host.modprobe.install(name) for name in owners) if host.modprobe else ()
     return any("sysctl" in (line.value or "") or "/proc/sys/" in (line.value or "") for line in installs if line)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 from ruleset_lint.lint.configuration_values import READERS
 from ruleset_lint.lint.finding import Severity
 from ruleset_lint.netfilter.services import ADMINISTRATION, Service
+from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.text import safe
 
 FILE_NAMES = ("ruleset-lint.toml", ".ruleset-lint.toml", "pyproject.toml")
@@ -39,10 +40,15 @@ class Configuration(NamedTuple):
     severity: tuple[tuple[str, Severity], ...] = ()
     profile: str | None = None
     complete: bool = False
-    services: tuple[Service, ...] = ()
+    services: tuple[Endpoint, ...] = ()
     ram: int | None = None
     admin_service: Service = ADMINISTRATION
     source: str | None = None
+
+    @property
+    def own_services(self) -> tuple[Service, ...]:
+        """The busy services of the machine itself."""
+        return tuple(one.service for one in self.services if one.address is None)
 
 
 def find(start: Path, audited: Collection[Path] = ()) -> Path | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from ruleset_lint.lint.finding import Severity
 from ruleset_lint.netfilter.profiles import UnknownProfileError, profile
 from ruleset_lint.netfilter.services import Service, ServiceError, parse_service
+from ruleset_lint.packets.endpoints import Endpoint, parse_endpoint
 
 _SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -66,8 +67,11 @@ def _service(value: object) -> Service:
         raise ValueError(str(error)) from None
 
 
-def _services(value: object) -> tuple[Service, ...]:
-    return tuple(map(_service, _strings(value)))
+def _services(value: object) -> tuple[Endpoint, ...]:
+    try:
+        return tuple(map(parse_endpoint, _strings(value)))
+    except ServiceError as error:
+        raise ValueError(str(error)) from None
 
 
 def parse_size(text: str) -> int:

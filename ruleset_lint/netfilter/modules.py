@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from ruleset_lint.netfilter.module_names import (
+    EVERYWHERE,
+    MAINLINE,
+    MODULES,
+    OLD_HELPERS,
+    PREDECESSORS,
+    SAME,
+    SUCCESSORS,
+    TRACKING_EXTENSIONS,
+    Generation,
+)
 from ruleset_lint.netfilter.releases import Profile
 from ruleset_lint.netfilter.services import Service
-
-Generation = Literal[0, 1, 2, 3, 4]
-"""Kernels of EL5, EL6, EL7, EL8 and later ones, as columns of the tables below."""
 
 
 class Helper(NamedTuple):
@@ -49,84 +57,7 @@ HELPERS: tuple[Helper, ...] = (
     Helper("tftp", (Service("udp", 69),), "nf_conntrack_tftp", ("ports",)),
 )
 
-_GONE = ""
-_SAME = "="
-_EVERYWHERE = (_SAME,) * 5
-_SINCE_EL6 = (_GONE, _SAME, _SAME, _SAME, _SAME)
-_OLD_HELPERS = ("ftp", "irc", "tftp", "sip", "pptp", "h323", "amanda", "netbios_ns", "netlink")
-_OLD_NAT_HELPERS = ("ftp", "irc", "tftp", "sip", "pptp", "h323", "amanda")
-
-# Each row: what `modprobe NAME` loads on the kernels of EL5, EL6, EL7, EL8 and later (MODULE_ALIAS in their sources).
-_MODULES: dict[str, tuple[str, str, str, str, str]] = {
-    "ip_conntrack": (_SAME, "nf_conntrack_ipv4", "nf_conntrack_ipv4", "nf_conntrack", "nf_conntrack"),
-    "nf_conntrack": _SINCE_EL6,
-    "nf_conntrack_ipv4": (_GONE, _SAME, _SAME, _GONE, _GONE),
-    "nf_conntrack_ipv6": (_GONE, _SAME, _SAME, _GONE, _GONE),
-    "nf_conntrack_netlink": _SINCE_EL6,
-    "nf_conntrack_proto_dccp": (_GONE, _SAME, _SAME, _GONE, _GONE),
-    "nf_conntrack_proto_sctp": (_GONE, _SAME, _SAME, _GONE, _GONE),
-    "nf_conntrack_proto_udplite": (_GONE, _SAME, _SAME, _GONE, _GONE),
-    "nf_conntrack_proto_gre": (_GONE, _SAME, _SAME, _SAME, _GONE),
-    **{f"ip_conntrack_{name}": (_SAME, *(f"nf_conntrack_{name}",) * 4) for name in _OLD_HELPERS},
-    **{f"nf_conntrack_{name}": _SINCE_EL6 for name in (*_OLD_HELPERS, "sane", "snmp")},
-    "ip_nat": (_SAME, _GONE, _GONE, _GONE, _GONE),
-    "nf_nat": _SINCE_EL6,
-    "iptable_nat": _EVERYWHERE,
-    "ip6table_nat": (_GONE, _GONE, _SAME, _SAME, _SAME),
-    "nf_nat_ipv4": (_GONE, _GONE, _SAME, _SAME, _GONE),
-    "nf_nat_ipv6": (_GONE, _GONE, _SAME, _SAME, _GONE),
-    **{f"ip_nat_{name}": (_SAME, f"nf_nat_{name}", _GONE, _GONE, _GONE) for name in _OLD_NAT_HELPERS},
-    "ip_nat_snmp_basic": (_SAME, *("nf_nat_snmp_basic",) * 4),
-    **{f"nf_nat_{name}": _SINCE_EL6 for name in (*_OLD_NAT_HELPERS, "snmp_basic")},
-    "xt_state": _EVERYWHERE,
-    "ipt_state": ("xt_state",) * 5,
-    "ip6t_state": ("xt_state",) * 5,
-    "xt_conntrack": _EVERYWHERE,
-    "ipt_conntrack": ("xt_conntrack",) * 5,
-    "xt_NOTRACK": (_SAME, _SAME, _GONE, _GONE, _GONE),
-    "ipt_NOTRACK": ("xt_NOTRACK", "xt_NOTRACK", "xt_CT", "xt_CT", "xt_CT"),
-    "ip6t_NOTRACK": (_GONE, "xt_NOTRACK", "xt_CT", "xt_CT", "xt_CT"),
-    "xt_CT": (_GONE, _GONE, _SAME, _SAME, _SAME),
-    "ipt_MASQUERADE": (_SAME, _SAME, _SAME, _SAME, "xt_MASQUERADE"),
-    "ipt_ULOG": (_SAME, _SAME, _SAME, _GONE, _GONE),
-    "xt_connbytes": _EVERYWHERE,
-    "xt_connmark": _EVERYWHERE,
-    "xt_helper": _EVERYWHERE,
-}
-
-# what modules that are no alias and no longer there became: the place their work is done now
-_SUCCESSORS = {
-    "nf_conntrack_ipv4": "nf_conntrack",
-    "nf_conntrack_ipv6": "nf_conntrack",
-    "nf_conntrack_proto_dccp": "nf_conntrack",
-    "nf_conntrack_proto_sctp": "nf_conntrack",
-    "nf_conntrack_proto_udplite": "nf_conntrack",
-    "nf_conntrack_proto_gre": "nf_conntrack",
-    "ip_nat": "nf_nat",
-    "nf_nat_ipv4": "nf_nat",
-    "nf_nat_ipv6": "nf_nat",
-    "xt_NOTRACK": "xt_CT",
-    **{f"ip_nat_{name}": f"nf_nat_{name}" for name in _OLD_NAT_HELPERS},
-}
-_PREDECESSORS = {
-    "nf_conntrack": "ip_conntrack",
-    "nf_conntrack_ipv4": "ip_conntrack",
-    "nf_nat": "ip_nat",
-    "xt_CT": "xt_NOTRACK",
-    "ip6t_NOTRACK": "xt_NOTRACK",
-    **{f"nf_conntrack_{name}": f"ip_conntrack_{name}" for name in _OLD_HELPERS},
-    **{f"nf_nat_{name}": f"ip_nat_{name}" for name in (*_OLD_NAT_HELPERS, "snmp_basic")},
-}
-
-# callers of nf_ct_netns_get (6.12), and before that what depended on NF_CONNTRACK in Kconfig
-_TRACKING_EXTENSIONS = frozenset(
-    (
-        "xt_state", "xt_conntrack", "xt_connmark", "xt_CONNMARK", "xt_connbytes", "xt_connlimit", "xt_connlabel",
-        "xt_helper", "xt_cluster", "xt_CONNSECMARK", "xt_CT", "xt_NOTRACK", "xt_nat", "xt_NETMAP", "xt_REDIRECT",
-        "xt_MASQUERADE", "ipt_MASQUERADE", "ip6t_MASQUERADE", "ipt_REDIRECT", "ipt_NETMAP", "ipt_SYNPROXY",
-        "ip6t_SYNPROXY", "ipt_CLUSTERIP", "iptable_nat", "ip6table_nat",
-    )
-)  # fmt: skip
+_ENABLE_HOOKS = (5, 4, 0)  # nf_conntrack_standalone.c of 5.4.214, not of 4.19.108
 
 
 def normal_name(name: str) -> str:
@@ -149,8 +80,11 @@ def resolve(name: str, profile: Profile) -> str | None:
     A name that is not known stands for itself.
     """
     normal = normal_name(name)
-    found = _MODULES.get(normal, _EVERYWHERE)[generation(profile)]
-    return normal if found == _SAME else found or None
+    column = generation(profile)
+    found = MODULES.get(normal, EVERYWHERE)[column]
+    if profile.mainline:
+        found = MAINLINE.get(column, {}).get(normal, found)
+    return normal if found == SAME else found or None
 
 
 def gone(name: str, profile: Profile) -> bool:
@@ -170,7 +104,7 @@ def current_name(name: str, profile: Profile) -> str | None:
     None if nothing on this kernel does its work.
     """
     normal = normal_name(name)
-    for candidate in (normal, _SUCCESSORS.get(normal), _PREDECESSORS.get(normal)):
+    for candidate in (normal, SUCCESSORS.get(normal), PREDECESSORS.get(normal)):
         if candidate and (found := resolve(candidate, profile)):
             return found
     return None
@@ -203,7 +137,7 @@ def loads_conntrack(name: str, profile: Profile) -> bool:
     """Whether `modprobe name` pulls connection tracking in on this kernel, itself or by dependency."""
     found = resolve(name, profile)
     return found is not None and (
-        found in _TRACKING_EXTENSIONS or found.startswith(("ip_conntrack", "nf_conntrack", "ip_nat", "nf_nat"))
+        found in TRACKING_EXTENSIONS or found.startswith(("ip_conntrack", "nf_conntrack", "ip_nat", "nf_nat"))
     )
 
 
@@ -211,7 +145,7 @@ def starts_tracking(name: str, profile: Profile) -> bool:
     """Whether merely loading the module makes the kernel track every packet.
 
     EL5 hooks in when ip_conntrack loads, EL6 and EL7 when nf_conntrack_ipv4 or _ipv6 do (their init functions register
-    the hooks), later kernels only when a rule asks.
+    the hooks), later kernels, split ones among them, only when a rule asks.
     """
     found = resolve(name, profile)
     if found is None or profile.hooks == "on-demand":
@@ -246,7 +180,7 @@ def _conntrack_parameters(profile: Profile) -> frozenset[str]:
         known.add("tstamp")
     if profile.helper_auto in {"sysctl-on", "sysctl-off"}:
         known.add("nf_conntrack_helper")
-    if profile.kernel >= (5, 13, 0):
+    if profile.kernel >= _ENABLE_HOOKS:
         known.add("enable_hooks")
     return frozenset(known)
 
@@ -255,11 +189,13 @@ def registered_by(variable: str, profile: Profile) -> tuple[str, ...]:
     """The modules of which any one registers the sysctl key of this conntrack variable ("tcp_timeout_established").
 
     On split kernels `nf_conntrack.ko` alone brings max, buckets and count; what belongs to TCP, UDP and ICMP comes with
-    nf_conntrack_ipv4 or _ipv6 (nf_conntrack_l3proto_ipv4.c of EL6 and EL7, their init).
+    nf_conntrack_ipv4 or _ipv6 (nf_conntrack_l3proto_ipv4.c of EL6, EL7 and 4.15, their init); SCTP and DCCP are with
+    TCP in 4.15 (builtin_l4proto4).
     """
     if profile.names != "split":
         return core_modules(profile)
-    if variable.startswith(("tcp_", "udp_timeout")):
+    built_in = ("sctp_", "dccp_") if profile.mainline else ()
+    if variable.startswith(("tcp_", "udp_timeout", *built_in)):
         return ("nf_conntrack_ipv4", "nf_conntrack_ipv6")
     if variable.startswith(("icmpv6_", "frag6_")):
         return ("nf_conntrack_ipv6",)
@@ -277,10 +213,10 @@ def teardown(profile: Profile) -> tuple[str, ...]:
     if profile.hooks == "on-demand":
         return ()
     if profile.names == "ip_conntrack":
-        helpers = tuple(f"ip_conntrack_{name}" for name in _OLD_HELPERS)
+        helpers = tuple(f"ip_conntrack_{name}" for name in OLD_HELPERS)
         return ("iptable_nat", "ip_nat", "xt_state", "xt_conntrack", "xt_NOTRACK", *helpers, "ip_conntrack")
     extensions = ("xt_CT",) if profile.has_ct_target else ("xt_NOTRACK",)
     nat = ("iptable_nat", "nf_nat_ipv4", "nf_nat") if profile.has_ct_target else ("iptable_nat", "nf_nat")
-    helpers = tuple(f"nf_conntrack_{name}" for name in _OLD_HELPERS)
+    helpers = tuple(f"nf_conntrack_{name}" for name in OLD_HELPERS)
     core = ("nf_conntrack_ipv4", "nf_conntrack_ipv6", "nf_conntrack")
     return (*extensions, "xt_state", "xt_conntrack", *nat, *helpers, *core)

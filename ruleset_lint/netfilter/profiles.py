@@ -1,12 +1,21 @@
-"""Which profiles there are, and which of them the evidence of a machine admits. Reads no file itself."""
+"""Which profile a name means, and which of them the evidence of a machine admits. Reads no file itself."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ruleset_lint.netfilter.releases import MODERN, PROFILES, Paths, Profile, TableDefaults
+from ruleset_lint.netfilter.custom_profile import CustomProfileError, custom_profile, is_custom
+from ruleset_lint.netfilter.kernels import Version, with_kernel
+from ruleset_lint.netfilter.release_evidence import (
+    ReleaseEvidence,
+    from_iptables,
+    from_kernel,
+    from_os_release,
+    from_redhat_release,
+    own_kernel,
+)
+from ruleset_lint.netfilter.releases import MODERN, NAMES, PROFILES, Backend, Paths, Profile, TableDefaults
 
 __all__ = [
     "MODERN",
@@ -20,12 +29,8 @@ __all__ = [
     "profile",
 ]
 
-_REDHAT_IDS = frozenset(
-    ("rhel", "centos", "rocky", "almalinux", "ol", "scientific", "eurolinux", "cloudlinux", "virtuozzo", "miraclelinux")
-)
-_RELEASE = re.compile(r"release ([0-9]{1,4})(?:\.([0-9]{1,4}))?")
-_VERSION = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?")
 _LONGEST = 80
+_EXAMPLE = "kernel=5.14 iptables=1.8.8"
 
 
 class UnknownProfileError(KeyError):
@@ -43,18 +48,22 @@ class Narrowed(NamedTuple):
     reason: str
 
 
-class _Evidence(NamedTuple):
-    names: frozenset[str]
-    reason: str
-    certain: bool = True
-
-
 def profile(name: str) -> Profile:
-    """The profile of that name, as written in the configuration ("el7.7", "EL7.7"). Raises UnknownProfileError."""
+    """The profile of that name, as written in the configuration: "el7.7", "EL7.7", "kernel=5.14 iptables=1.8.8".
+
+    What the words of a custom one do not say is that of the nearest release. Raises UnknownProfileError.
+    """
+    wanted = name.strip().lower()
     for candidate in PROFILES:
-        if candidate.name == name.lower():
+        if candidate.name == wanted:
             return candidate
-    raise UnknownProfileError(f"no profile {name!r}, there are {', '.join(known.name for known in PROFILES)}")
+    if not is_custom(wanted):
+        shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+        raise UnknownProfileError(f"no profile {shown!r}, there are {', '.join(NAMES)}, and your own: {_EXAMPLE}")
+    try:
+        return custom_profile(wanted)
+    except CustomProfileError as error:
+        raise UnknownProfileError(str(error)) from None
 
 
 def narrow(
@@ -63,16 +72,21 @@ def narrow(
     os_release: Mapping[str, str] | None = None,
     redhat_release: str | None = None,
     kernel_release: str | None = None,
+    backend: Backend | None = None,
+    rules_file: str | None = None,
 ) -> Narrowed:
     """The profiles that all evidence admits.
 
-    `iptables_version` is what iptables-save wrote into its header ("1.4.21"), `os_release` the variables of
-    os-release(5), `redhat_release` the text of /etc/redhat-release, `kernel_release` what `uname -r` says. What a
-    machine says of itself outweighs the header of a file, which may have been saved elsewhere. With no evidence, or
-    where what the machine says contradicts itself, MODERN.
+    `iptables_version` is what iptables-save wrote into its header ("1.4.21"), `backend` what the header tells beside it
+    and `rules_file` where the file lay ("etc/sysconfig/iptables"): both choose among the releases with that version.
+    `os_release` are the variables of os-release(5), `redhat_release` the text of /etc/redhat-release or system-release,
+    `kernel_release` what `uname -r` says: a release that runs another kernel than its own is judged by that kernel.
+    What a machine says of itself outweighs the header of a file, which may have been saved elsewhere. With no evidence,
+    or where what the machine says contradicts itself, MODERN.
     """
-    machine = [found for found in (_from_os_release(os_release), _from_redhat(redhat_release)) if found]
-    tools = [found for found in (_from_iptables(iptables_version), _from_kernel(kernel_release)) if found]
+    machine = [found for found in (from_os_release(os_release), from_redhat_release(redhat_release)) if found]
+    header = from_iptables(iptables_version, backend, rules_file)
+    tools = [found for found in (header, from_kernel(kernel_release)) if found]
     names = _agreed(machine)
     if machine and not names:
         return Narrowed(MODERN, f"{_reasons(machine)} contradict each other")
@@ -86,100 +100,26 @@ def narrow(
             return Narrowed(MODERN, f"{_reasons([*used, found])} contradict each other")
     if not names:
         return Narrowed(MODERN, "nothing tells the release")
-    return Narrowed(tuple(known for known in PROFILES if known.name in names), _reasons(used))
+    return _with_own_kernel(names, used, kernel_release)
 
 
-def _agreed(evidence: list[_Evidence]) -> frozenset[str]:
+def _with_own_kernel(names: frozenset[str], used: list[ReleaseEvidence], kernel_release: str | None) -> Narrowed:
+    """The profiles of these names; where the machine runs a kernel of another version, with that kernel."""
+    version: Version | None = own_kernel(kernel_release)
+    known = tuple(known for known in PROFILES if known.name in names)
+    if version is None:
+        return Narrowed(known, _reasons(used))
+    running = tuple(with_kernel(one, version) for one in known)
+    reason = f"kernel {(kernel_release or '')[:_LONGEST]}"
+    more = [] if running == known else [ReleaseEvidence(names, reason)]
+    return Narrowed(running, _reasons([*used, *more]))
+
+
+def _agreed(evidence: list[ReleaseEvidence]) -> frozenset[str]:
     """Names that all evidence admits; what was only guessed gives way to what is certain."""
     certain = [found for found in evidence if found.certain] or evidence
     return frozenset.intersection(*(found.names for found in certain)) if certain else frozenset()
 
 
-def _reasons(evidence: Iterable[_Evidence]) -> str:
+def _reasons(evidence: Iterable[ReleaseEvidence]) -> str:
     return ", ".join(dict.fromkeys(found.reason for found in evidence))
-
-
-def _from_iptables(version: str | None) -> _Evidence | None:
-    """Profiles that ship this iptables; for a version that none ships, the nearest older and the nearest newer one."""
-    numbers = _numbers(version)
-    if numbers is None or version is None:
-        return None
-    shipped = sorted({tuple(map(int, text.split("."))) for known in PROFILES for text in known.iptables})
-    older = [candidate for candidate in shipped if candidate <= numbers][-1:]
-    newer = [] if numbers in older else [candidate for candidate in shipped if candidate > numbers][:1]
-    near = [".".join(map(str, candidate)) for candidate in (*older, *newer)]
-    names = frozenset(known.name for known in PROFILES if not set(near).isdisjoint(known.iptables))
-    nearest = "" if version in near else f", taken as {' or '.join(near)}"
-    return _Evidence(names, f"iptables {version}{nearest}")
-
-
-def _numbers(version: str | None) -> tuple[int, ...] | None:
-    if version is None or not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}", version):
-        return None
-    return tuple(map(int, version.split(".")))
-
-
-def _from_redhat(text: str | None) -> _Evidence | None:
-    text = (text or "")[:_LONGEST]
-    found = _RELEASE.search(text)
-    if not found:
-        return None
-    if text.startswith(("Amazon", "Fedora")):
-        return _other_redhat(text.split()[0].lower(), found[1])
-    minor = int(found[2]) if found[2] else None
-    return _enterprise_linux(text[: text.index("release")].strip(), int(found[1]), minor)
-
-
-def _from_os_release(variables: Mapping[str, str] | None) -> _Evidence | None:
-    if not variables or not variables.get("ID"):
-        return None
-    distribution = variables["ID"][:_LONGEST]
-    version = variables.get("VERSION_ID", "")[:_LONGEST]
-    found = _VERSION.match(version)
-    if distribution in _REDHAT_IDS and found:
-        return _enterprise_linux(distribution, int(found[1]), int(found[2]) if found[2] else None)
-    likes = {distribution, *variables.get("ID_LIKE", "").split()}
-    for family in ("ubuntu", "debian"):
-        if family in likes:
-            return _debian(distribution, version, family)
-    if likes & {"amzn", "fedora", "rhel"}:
-        return _other_redhat(distribution, version)
-    return None
-
-
-def _enterprise_linux(distribution: str, major: int, minor: int | None) -> _Evidence:
-    reason = f"{distribution} {major}" if minor is None else f"{distribution} {major}.{minor}"
-    if major == 7:
-        names = {"el7", "el7.7"} if minor is None else {"el7" if minor < 7 else "el7.7"}
-        return _Evidence(frozenset(names), reason)
-    nearest = f"el{min(max(major, 5), 9)}"
-    if not 5 <= major <= 9:
-        return _Evidence(frozenset({nearest}), f"{reason}, taken as {profile(nearest).title}", certain=False)
-    return _Evidence(frozenset({nearest}), reason)
-
-
-def _other_redhat(distribution: str, version: str) -> _Evidence:
-    """Amazon Linux 2 has the service of EL7 and a kernel near that of EL8; later releases follow EL9."""
-    old_amazon = distribution in {"amzn", "amazon"} and version in {"2", "2018.03"}
-    nearest = "el8" if old_amazon else "el9"
-    reason = f"{distribution} {version}".strip()
-    return _Evidence(frozenset({nearest}), f"{reason}, taken as {profile(nearest).title}", certain=False)
-
-
-def _debian(distribution: str, version: str, family: str) -> _Evidence:
-    reason = f"{distribution} {version}".strip()
-    nearest = "ubuntu24.04" if family == "ubuntu" else "debian12"
-    if f"{distribution}{version}" == nearest:
-        return _Evidence(frozenset({nearest}), reason)
-    return _Evidence(frozenset({nearest}), f"{reason}, taken as {profile(nearest).title}", certain=False)
-
-
-def _from_kernel(release: str | None) -> _Evidence | None:
-    """Enterprise Linux kernels name their release; 3.10.0-1062 is that of 7.7."""
-    found = re.match(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}-([0-9]{1,6})[^ ]{0,80}?\.el([5-9])", release or "")
-    if not found:
-        return None
-    major = int(found[2])
-    old_kernel = major == 7 and int(found[1]) < 1062
-    names = {"el7", "el7.7"} if old_kernel else {"el7.7"} if major == 7 else {f"el{major}"}
-    return _Evidence(frozenset(names), f"kernel {found[0]}")

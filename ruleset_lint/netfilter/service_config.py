@@ -16,7 +16,7 @@ class ConfigVariable(NamedTuple):
     """A variable of the firewall service, by its name without the IPTABLES_ or IP6TABLES_ in front.
 
     `default` is what the script takes when it is not set. `since` names the RPM of each release that began to read it
-    ("" where all do), `ignored` the profiles that do not read it.
+    ("" where all do), `ignored` the releases that do not read it.
     """
 
     name: str
@@ -35,7 +35,9 @@ VARIABLES: tuple[ConfigVariable, ...] = (
         "yes-no",
         "yes",
         "unloads the netfilter modules when the service stops",
-        ignored=("el7.7", "el8", "el9"),
+        # what the earlier packages of Amazon Linux 2 do is not known
+        since=(("amazon2", "iptables-1.8.4.amzn2"), ("amazon2-5.10", "iptables-1.8.4.amzn2")),
+        ignored=("el7.7", "el8", "el9", "el10", "amazon2023"),
     ),
     ConfigVariable("SAVE_ON_STOP", "yes-no", "no", "writes the running rules over the rules file before it stops"),
     ConfigVariable(
@@ -97,9 +99,9 @@ def full_name(known: ConfigVariable, family: Literal[4, 6]) -> str:
 
 def use(known: ConfigVariable, profile: Profile) -> Use:
     """Whether the service of this profile reads the variable, some of its packages do, or none does."""
-    if profile.paths.service_config is None or profile.name in known.ignored:
+    if profile.paths.service_config is None or profile.release in known.ignored:
         return "ignored"
-    return "some-packages" if profile.name in dict(known.since) else "read"
+    return "some-packages" if profile.release in dict(known.since) else "read"
 
 
 def is_yes(value: str) -> bool:

@@ -107,6 +107,26 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("dccp_loose", "boolean", (None, 1, 1, 1, 1), highest=1),
 )
 
+_NEWEST = (999, 0, 0)
+# Where kernel.org's kernels have other defaults than the column that they share with Enterprise Linux, by the version
+# that the default ended with; a version between those that were read varies. Read in 4.14.67, 4.15, 4.19.108, 5.4.214,
+# 5.10.13, 5.15.100, 6.1.192 and 6.12.117. a44b7651489f (SCTP) came into series that were out: 5.15.100 has it
+_MAINLINE: dict[str, tuple[tuple[tuple[int, int, int], Default], ...]] = {
+    "events": (((2, 6, 20), None), ((5, 16, 0), 1), ((6, 1, 0), _VARIES)),
+    "events_retry_timeout": (((2, 6, 20), None), ((4, 14, 0), _VARIES), (_NEWEST, None)),
+    "tcp_ignore_invalid_rst": (((5, 11, 0), None), ((5, 15, 0), _VARIES)),
+    "udp_timeout_stream": (((4, 20, 0), 180), ((5, 4, 0), _VARIES)),
+    "udplite_timeout": (((2, 6, 20), None), ((4, 14, 0), _VARIES), (_NEWEST, None)),
+    "udplite_timeout_stream": (((2, 6, 20), None), ((4, 14, 0), _VARIES), (_NEWEST, None)),
+    "gre_timeout": (((4, 20, 0), None), ((5, 4, 0), _VARIES)),
+    "gre_timeout_stream": (((4, 20, 0), None), ((5, 4, 0), _VARIES)),
+    "sctp_timeout_established": (((6, 1, 0), _VARIES),),
+    "sctp_timeout_shutdown_sent": (((6, 1, 0), _VARIES),),
+    "sctp_timeout_shutdown_recd": (((6, 1, 0), _VARIES),),
+    "sctp_timeout_heartbeat_acked": (((2, 6, 20), None), ((6, 1, 0), _VARIES)),
+}
+_WITHOUT_DCCP = (6, 18, 0)
+
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 FLOORS: dict[str, Floor] = {
@@ -150,8 +170,19 @@ def default(variable: Variable, profile: Profile) -> Default:
     """The variable's default on this kernel: None if it has no such variable, "varies" if that depends on RAM."""
     if variable.name == "helper" and profile.helper_auto == "removed":
         return None
+    if profile.mainline:
+        return _mainline_default(variable, profile)
     if variable.name == "sctp_timeout_heartbeat_acked" and (5, 1, 0) <= profile.kernel < (6, 1, 0):
         return 210
+    return variable.defaults[generation(profile)]
+
+
+def _mainline_default(variable: Variable, profile: Profile) -> Default:
+    if variable.name.startswith("dccp_") and profile.kernel >= _WITHOUT_DCCP:
+        return None
+    for before, value in _MAINLINE.get(variable.name, ()):
+        if profile.kernel < before:
+            return value
     return variable.defaults[generation(profile)]
 
 
@@ -238,10 +269,12 @@ def highest(variable: Variable, profile: Profile) -> int:
     """The highest value that the kernel of this profile takes.
 
     Seconds are counted in ticks of an int (proc_dointvec_jiffies; 1000 ticks a second on EL, 250 on Debian and Ubuntu:
-    measured on 6.18 with 250). What fits a byte is held to its range since 5.13 (proc_dou8vec_minmax).
+    measured on 6.18 with 250; 100 at least on any other). What fits a byte is held to its range since 5.13
+    (proc_dou8vec_minmax).
     """
     if variable.unit == "seconds":
-        return _INT_MAX // (1000 if profile.family == "redhat" else 250)
+        other = 250 if profile.family == "debian" else 100
+        return _INT_MAX // (other if profile.mainline else 1000)
     held = variable.unit == "protocol" or profile.kernel >= (5, 13, 0)
     return variable.highest if held else _INT_MAX
 
