@@ -131,3 +131,50 @@ def test_fragments_are_found(text: str, fragment: bool) -> None:
 )
 def test_the_family_is_found(path: str, text: str, family: int) -> None:
     assert family_of(path, text) == family
+
+
+NAT = """*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:A - [0:0]
+:B - [0:0]
+:C - [0:0]
+:ALONE - [0:0]
+-A PREROUTING -j A
+-A OUTPUT -j A
+-A POSTROUTING -j C
+-A A -j B
+-A B -g C
+-A B -j DNAT --to-destination 10.0.0.1
+COMMIT
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "hooks"),
+    [
+        ("OUTPUT", {"OUTPUT"}),
+        ("INPUT", {"INPUT"}),
+        ("B", {"PREROUTING", "OUTPUT"}),
+        ("C", {"PREROUTING", "OUTPUT", "POSTROUTING"}),
+        ("ALONE", set()),
+    ],
+)
+def test_built_in_chains_from_which_a_chain_is_reached(name: str, hooks: set[str]) -> None:
+    assert load(parse("x", NAT)).tables["nat"].hooks[name] == hooks
+
+
+def test_callers_and_callees_are_told_in_the_order_of_the_rules() -> None:
+    table = load(parse("x", NAT)).tables["nat"]
+    assert [rule.chain for rule in table.callers["A"]] == ["PREROUTING", "OUTPUT"]
+    assert table.callees["B"] == ("C",)
+
+
+def test_a_column_has_the_words_of_the_rules_of_a_shape() -> None:
+    found = ruleset("-A INPUT -s 10.0.0.1 -j DROP", "-A FORWARD -s 10.0.0.2 -j DROP")
+    ((shape, rules),) = found.by_shape.items()
+    columns = [list(found.column(shape, operand)) for operand in (0, 1, "DROP")]
+    assert columns == [["INPUT", "FORWARD"], ["10.0.0.1", "10.0.0.2"], ["DROP", "DROP"]]
+    assert [rule.values for rule in rules] == list(zip(*columns[:2], strict=True))

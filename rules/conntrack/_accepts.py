@@ -62,4 +62,5 @@ def reached(ruleset: Ruleset, rules: Sequence[Rule], *hooks: str) -> Iterator[Ru
     """Those of some rules that stand in filter below one of the hooks."""
     table = ruleset.tables.get("filter")
     chains = {name for name, found in table.hooks.items() if found.intersection(hooks)} if table else set()
-    return (made for made in rules if made.chain in chains and made.table == "filter")
+    alone = len(ruleset.tables) == 1
+    return (made for made in rules if made.chain in chains and (alone or made.table == "filter"))

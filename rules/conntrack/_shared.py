@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import product
 
 from ruleset_lint.lint import Place, at_rule
@@ -34,9 +35,10 @@ def family_name(ruleset: Ruleset) -> str:
     return f"IPv{ruleset.family}"
 
 
-def tracking_rules(ruleset: Ruleset) -> list[Rule]:
+@lru_cache(maxsize=8)
+def tracking_rules(ruleset: Ruleset) -> Sequence[Rule]:
     """The rules that turn connection tracking on, in the file's order."""
-    return list(ruleset.where(tracks))
+    return tuple(ruleset.where(tracks))
 
 
 def is_state_test(shape: Shape) -> bool:

@@ -97,9 +97,11 @@ def _candidates(ruleset: Ruleset) -> list[Rule]:
     for shape, rules in ruleset.by_shape.items():
         operand = _states_operand(shape) if _is_accept(shape) else None
         if operand is not None:
-            each = {made.text(operand): made for made in rules}
+            texts = ruleset.column(shape, operand)
+            each = dict(zip(texts, rules, strict=True))
             wanted = {text for text, made in each.items() if _accepts_only_new(made)}
-            found += [made for made in rules if made.table == "filter" and made.text(operand) in wanted]
+            new = [made for made, text in zip(rules, texts, strict=True) if text in wanted] if wanted else []
+            found += [made for made in new if made.table == "filter"]
     return sorted(found, key=lambda made: made.number)
 
 
@@ -135,7 +137,8 @@ def _letting_pass(ruleset: Ruleset, hook: str) -> Sequence[Sequence[Rule]] | Non
     if table.chains[hook].policy != "DROP":
         return None
     chains = {name for name, hooks in table.hooks.items() if hook in hooks}
-    passing = [rules for shape, rules in ruleset.by_shape.items() if _may_pass_by(shape)]
+    shapes = [shape for shape in ruleset.by_shape if _may_pass_by(shape) and _may_ask_for_established(ruleset, shape)]
+    passing = [ruleset.by_shape[shape] for shape in shapes]
     return [
         here for rules in passing if (here := [one for one in rules if one.chain in chains and one.table == "filter"])
     ]
@@ -146,6 +149,17 @@ def _may_pass_by(shape: Shape) -> bool:
     if entry is None:  # a jump: to a chain whose own rules are looked at, or to nobody knows what
         return shape.jump is not None or shape.target is not None
     return entry.verdict in (Verdict.ACCEPT, Verdict.TRANSLATE, Verdict.ELSEWHERE)
+
+
+def _may_ask_for_established(ruleset: Ruleset, shape: Shape) -> bool:
+    """Whether some rule of the shape may match ESTABLISHED packets; each list of states is read once."""
+    uses = _shared.state_uses(shape)
+    if len(uses) != 1:
+        return True
+    ((_, use),) = uses
+    each = dict(zip(ruleset.column(shape, use.operands[0]), ruleset.by_shape[shape], strict=True))
+    asked = map(_shared.matched_states, each.values())
+    return any(states is None or "ESTABLISHED" in states for states in asked)
 
 
 def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule, letting: Sequence[Sequence[Rule]] | None) -> bool:

@@ -130,11 +130,12 @@ def _new_alone(ruleset: Ruleset, shape: Shape) -> list[Rule]:
     protocol, *_ = _accepts.operands(shape, "-p")
     states, *_ = _accepts.operands(shape, *_shared.STATE_OPTIONS)
     rules = ruleset.by_shape[shape]
-    each = {(made.text(protocol), made.text(states)): made for made in rules}
-    wanted = {texts for texts, made in each.items() if _is_new_alone(made)}
+    texts = list(zip(ruleset.column(shape, protocol), ruleset.column(shape, states), strict=True))
+    each = dict(zip(texts, rules, strict=True))
+    wanted = {pair for pair, made in each.items() if _is_new_alone(made)}
     if len(wanted) == len(each):
         return list(rules)
-    return [made for made in rules if (made.text(protocol), made.text(states)) in wanted]
+    return [made for made, pair in zip(rules, texts, strict=True) if pair in wanted]
 
 
 def _is_new_alone(made: Rule) -> bool:

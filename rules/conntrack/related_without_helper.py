@@ -28,7 +28,7 @@ _OUTSIDE = {
     "OUTPUT": Conditions(leaves=Interfaces(excluded="lo")),
 }
 _FTP = next(helper for helper in HELPERS if helper.name == "ftp")
-_CONTROL = re.compile(r"(?m)(?:^|,)(?:21|ftp)(?=,|$)")
+_CONTROL = re.compile(r"(?m)(?:21(?<![^,\n]21)|ftp(?<![^,\n]ftp))(?=,|$)")  # looks back, for it finds a 2 faster
 _RELATED_ALONE = re.compile(r"(?im)^RELATED$")
 _MOST_NAMED = 20  # rules for port 21 of one shape
 _DATA = ((1024, 65535),)

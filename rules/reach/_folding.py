@@ -12,7 +12,7 @@ from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.packets.arrivals import Arrival, arrivals, matched_for_certain
 from ruleset_lint.packets.arrivals_walks import Certain
-from ruleset_lint.packets.bounds import NotDecidedError, deadline
+from ruleset_lint.packets.bounds import NotDecidedError, deadline, seconds_left
 from ruleset_lint.packets.effect import Assign, Replace
 from ruleset_lint.packets.formula import Field
 from ruleset_lint.packets.space import PacketSet, Space
@@ -43,7 +43,8 @@ def fold(ruleset: Ruleset, seconds: float) -> Reach:
     gone = untracked(tables)
     dead = tuple(found for ground in tables for found in _dead(ground, gone, patience))
     numbers = frozenset(found.rule.number for found in dead)
-    clock = _Clock(reading.space, reading.space.left())
+    clock = _Clock(reading.space)
+    clock.stop()
     return Reach(
         dead,
         clock.asked(lambda: tuple(found for ground in tables for found in dead_jumps(ground, numbers))),
@@ -53,23 +54,27 @@ def fold(ruleset: Ruleset, seconds: float) -> Reach:
 
 @dataclass(eq=False, slots=True)
 class _Clock:
-    """The time that is left, which runs only while something is asked."""
+    """The seconds that are left, which pass only while something is asked."""
 
     space: Space
-    left: float
+    left: float = 0
+
+    def stop(self) -> None:
+        """No more is asked for now."""
+        self.left = seconds_left(self.space.deadline or 0)
 
     def asked(self, ask: Callable[[], _Answer]) -> Callable[[], _Answer | NotDecidedError]:
         """Ask once, in the time that is left then."""
 
         @cache
         def answer() -> _Answer | NotDecidedError:
-            self.space.allow(deadline(self.left))
+            self.space.deadline = deadline(self.left)
             try:
                 return ask()
             except NotDecidedError as error:
                 return error
             finally:
-                self.left = self.space.left()
+                self.stop()
 
         return answer
 

@@ -22,6 +22,7 @@ from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Use
 from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.foreign import owner_of
+from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.packets.bounds import NotDecidedError
 
 MOST_RULES = 20_000
@@ -182,6 +183,16 @@ def _is_apart(command: Use) -> bool:
 def _is_tracked_without(ruleset: Ruleset, rules: Sequence[Rule]) -> bool:
     """Whether a rule that needs connection tracking is left when all that could be taken out is."""
     going = {*rules, *(dead.rule for dead in dead_rules(ruleset))}
+    if any(rule not in going and _is_needed(ruleset, rule) for rule in ruleset.where(tracks)):
+        return True  # without asking for redundant rules, which takes long
     with suppress(NotDecidedError):  # then none of them is offered to be taken out
         going.update(found.rule for found in redundant_rules(ruleset))
     return any(rule not in going for rule in ruleset.where(tracks))
+
+
+def _is_needed(ruleset: Ruleset, rule: Rule) -> bool:
+    """Whether a rule is not redundant at first sight: no later rule of its built-in chain has the same target."""
+    if rule.chain not in BUILTIN_CHAINS.get(rule.table, ()):
+        return False
+    rules = ruleset.tables[rule.table].chains[rule.chain].rules
+    return all(other.target != rule.target for other in rules[rules.index(rule) + 1 :])

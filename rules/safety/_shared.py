@@ -148,7 +148,8 @@ def narrowed(ruleset: Ruleset, name: str, sketch: Sketch, sources: str) -> Rules
         return ruleset
     answers = Answers(sketch)
     kept: set[int] = set()
-    for shape, rules in _by_shape(table).items():
+    alone = sum(len(chain.rules) for chain in table.chains.values()) == len(ruleset.live_rules)
+    for shape, rules in (ruleset.by_shape if alone else _by_shape(table)).items():
         if not (sources and _is_for_others(ruleset, shape, sources)):
             kept.update([made.number for made in answers.may_match(rules)])
     if len(kept) == sum(len(chain.rules) for chain in table.chains.values()):

@@ -6,6 +6,7 @@ nft_chain_validate in nf_tables_api.c, NFT_JUMP_STACK_SIZE; measured on kernel 6
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from ruleset_lint.model.ruleset import Table
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
@@ -18,7 +19,7 @@ def too_deep(table: Table) -> tuple[str, ...]:
 
     Calls that lead back are not followed.
     """
-    if len(table.chains) <= DEEPEST:
+    if is_shallow(table):
         return ()
     longest: dict[str, tuple[int, str]] = {}  # chains below, and the next on the way
     for hook in BUILTIN_CHAINS.get(table.name, ()):
@@ -27,6 +28,15 @@ def too_deep(table: Table) -> tuple[str, ...]:
     hooks = [hook for hook in BUILTIN_CHAINS.get(table.name, ()) if hook in longest]
     deepest = max(hooks, key=lambda hook: longest[hook][0], default="")
     return tuple(_way(deepest, longest)) if deepest and longest[deepest][0] > DEEPEST else ()
+
+
+@lru_cache(maxsize=8)
+def is_shallow(table: Table) -> bool:
+    """Whether no way from a built-in chain has more calls than nf_tables follows; then none leads in a circle."""
+    reached = {hook for hook in BUILTIN_CHAINS.get(table.name, ()) if hook in table.chains}
+    for _ in range(DEEPEST + 1):
+        reached = table.called_by(reached)
+    return not reached
 
 
 def _measure(table: Table, start: str, longest: dict[str, tuple[int, str]]) -> None:

@@ -89,19 +89,16 @@ def _load_block(loader: _Loader, home: Home, block: Block) -> None:
             if plain is None or chain is None or not chain.declared:
                 _run(loader, home, node, number)
                 continue
-            if plain.jump is not None and not _can_be_called(chains.get(values[plain.jump])):
-                _run(loader, home, node, number)
-                continue
+            if plain.jump is not None:
+                called = chains.get(values[plain.jump])  # has to be a declared chain of one's own
+                if called is None or not called.declared or called.policy != "-":
+                    _run(loader, home, node, number)
+                    continue
             rule = Rule(plain.shape, values, number, chain.name, home)
             chain.rules.append(rule)
             commands.append(rule)
         elif isinstance(node, ChainLine):
             _declare(chains, block.table, next(declarations)[1], node)
-
-
-def _can_be_called(chain: _Chain | None) -> bool:
-    """Whether what a rule jumps to is a declared chain of one's own."""
-    return chain is not None and chain.declared and chain.policy == "-"
 
 
 def _plain(shape: Shape, family: int) -> _Plain | None:
@@ -117,8 +114,9 @@ def _plain(shape: Shape, family: int) -> _Plain | None:
 
 def _declare(chains: dict[str, _Chain], table: str, line: Line[Node], node: ChainLine) -> None:
     before = chains.get(node.name)
-    builtin = is_builtin(table, node.name)
-    policy = node.policy if builtin and node.policy != "-" else ("ACCEPT" if builtin else "-")
+    policy = "-"
+    if is_builtin(table, node.name):
+        policy = node.policy if node.policy != "-" else "ACCEPT"
     chains[node.name] = _Chain(node.name, policy, line, before.rules if before else [])
 
 

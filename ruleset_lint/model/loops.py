@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ruleset_lint.model.depth import is_shallow
 from ruleset_lint.model.ruleset import Table
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 
@@ -14,7 +15,7 @@ def loops(table: Table) -> Iterator[tuple[str, ...]]:
     A walk meets each chain once, so circles that share a chain may be told as one.
     """
     done: set[str] = set()
-    for hook in BUILTIN_CHAINS.get(table.name, ()):
+    for hook in () if is_shallow(table) else BUILTIN_CHAINS.get(table.name, ()):
         if hook in table.chains and hook not in done:
             yield from _circles(table, hook, done)
 

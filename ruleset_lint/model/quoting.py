@@ -16,7 +16,7 @@ from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.syntax.words import is_terminated
 
 _FURTHEST = 20  # lines behind an open comment on which its end is looked for
-_CLOSED = re.compile(r'"[^"\\\n]*"')
+_CLOSED = re.compile(r'(?:[^"]*+"[^"\\\n]*+")*+[^"]*+')
 _END = re.compile(r'(?:[^"\\\n]|\\.){0,1000}"(?=[ \t]+!?[ \t]?-|[ \t]*$)')
 
 
@@ -32,7 +32,7 @@ class OpenQuote(NamedTuple):
 @lru_cache(maxsize=4)
 def open_quotes(document: Document[Node]) -> tuple[OpenQuote, ...]:
     """The lines with a quote that is never closed, in order."""
-    return tuple(_found(document)) if '"' in _CLOSED.sub("", document.text) else ()
+    return () if _CLOSED.fullmatch(document.text) else tuple(_found(document))
 
 
 def _found(document: Document[Node]) -> Iterator[OpenQuote]:

@@ -39,50 +39,55 @@ class Table:
     chains: Mapping[str, Chain]
 
     @cached_property
-    def _jumps(self) -> Mapping[str, Sequence[tuple[Rule, str]]]:
-        """By chain, the rules that jump or go to what is not a target of the catalogue, and to what."""
-        operands: dict[Shape, Operand | None] = {}
-        found: dict[str, list[tuple[Rule, str]]] = {}
-        for name, chain in self.chains.items():
-            found[name] = jumps = []
-            for rule in chain.rules:
-                shape = rule.shape
-                if shape not in operands:
-                    operands[shape] = shape.jump.operands[0] if shape.jump and shape.jump.operands else None
-                operand = operands[shape]
-                if operand is not None:
-                    jumps.append((rule, operand if isinstance(operand, str) else rule.values[operand]))
-        return found
-
-    @cached_property
     def callers(self) -> Mapping[str, tuple[Rule, ...]]:
         """The rules that jump or go to a chain, by its name."""
+        jumps = _Jumps()
         found: dict[str, list[Rule]] = {}
-        for rule, called in itertools.chain.from_iterable(self._jumps.values()):
-            found.setdefault(called, []).append(rule)
+        for rule in itertools.chain.from_iterable(chain.rules for chain in self.chains.values()):
+            operand = jumps[rule.shape]
+            if operand is not None:
+                found.setdefault(rule.text(operand), []).append(rule)
         return {name: tuple(rules) for name, rules in found.items()}
 
     @cached_property
     def callees(self) -> Mapping[str, Sequence[str]]:
         """The chains that a chain's rules jump or go to, by its name, each once."""
-        chains = self.chains
-        return {
-            name: tuple(dict.fromkeys([called for _, called in jumps if called in chains])) if jumps else ()
-            for name, jumps in self._jumps.items()
-        }
+        jumps, chains = _Jumps(), self.chains
+        found: dict[str, Sequence[str]] = {}
+        for name, chain in chains.items():
+            called: dict[str, None] = {}
+            for rule in chain.rules:
+                operand = jumps[rule.shape]
+                if operand is not None:
+                    called[operand if isinstance(operand, str) else rule.values[operand]] = None
+            found[name] = tuple([below for below in called if below in chains]) if called else ()
+        return found
 
     @cached_property
     def hooks(self) -> Mapping[str, frozenset[str]]:
         """The built-in chains from which a chain can be reached, itself included."""
-        hooks = BUILTIN_CHAINS.get(self.name, ())
-        below = [frozenset(self.reached_from(hook)) for hook in hooks]
-        known: dict[tuple[bool, ...], frozenset[str]] = {}  # few sets, and many chains that share them
-        found = {}
-        for name in self.chains:
-            reached = tuple([name in chains for chains in below])
-            if reached not in known:
-                known[reached] = frozenset(itertools.compress(hooks, reached))
-            found[name] = known[reached]
+        found = {name: frozenset({name}) for name in BUILTIN_CHAINS.get(self.name, ()) if name in self.chains}
+        calling: dict[Sequence[str], list[str]] = {}  # hooks often call the same chains
+        for hook in found:
+            calling.setdefault(self.callees[hook], []).append(hook)
+        for called, hooks in calling.items():
+            more: dict[frozenset[str], frozenset[str]] = {}  # few sets, and many chains that share them
+            for name in self._below(called):
+                before = found.get(name, frozenset())
+                found[name] = more.get(before) or more.setdefault(before, before.union(hooks))
+        return dict.fromkeys(self.chains, frozenset[str]()) | found
+
+    def called_by(self, chains: Iterable[str]) -> set[str]:
+        """The chains that rules of any of these jump or go to."""
+        return {*itertools.chain.from_iterable(map(self.callees.__getitem__, chains))}
+
+    def _below(self, chains: Iterable[str]) -> set[str]:
+        """These chains and all chains below them."""
+        added = set(chains)
+        found = set(added)
+        while added:
+            added = self.called_by(added) - found
+            found |= added
         return found
 
     def reached_from(self, chain: str) -> tuple[str, ...]:
@@ -96,6 +101,15 @@ class Table:
                     seen[name] = None
                     waiting.append(name)
         return tuple(seen)
+
+
+class _Jumps(dict[Shape, Operand | None]):
+    """What rules of a shape jump or go to that is not a target of the catalogue, asked once a shape."""
+
+    def __missing__(self, shape: Shape) -> Operand | None:
+        jump = shape.jump
+        found = self[shape] = jump.operands[0] if jump and jump.operands else None
+        return found
 
 
 class Fault(NamedTuple):
@@ -140,7 +154,8 @@ class Ruleset:
     @cached_property
     def has_counters(self) -> bool:
         """Whether a rule of the file has counters."""
-        return any(isinstance(node, RuleLine) and node.counters for node in self.document.nodes)
+        may_be = self.document.text.startswith("[") or "\n[" in self.document.text
+        return may_be and any(isinstance(node, RuleLine) and node.counters for node in self.document.nodes)
 
     def where(self, wanted: Callable[[Shape], bool]) -> Iterator[Rule]:
         """The rules whose shape is wanted, in the file's order. Asks once a shape, not once a rule."""
@@ -149,12 +164,21 @@ class Ruleset:
         return iter(sorted(itertools.chain.from_iterable(found), key=_number))
 
     @cached_property
-    def _columns(self) -> dict[Shape, tuple[tuple[str, ...], ...]]:
+    def _filled(self) -> dict[Shape, list[str]]:
         return {}
 
     @cached_property
     def _texts(self) -> dict[tuple[Shape, int], str]:
         return {}
+
+    def column(self, shape: Shape, operand: Operand) -> Sequence[str]:
+        """The texts that an operand has in the rules of a shape, in the order of `by_shape`."""
+        rules = self.by_shape.get(shape, ())
+        if isinstance(operand, str):
+            return [operand] * len(rules)
+        if shape not in self._filled:  # all columns at once: the values of a rule lie together
+            self._filled[shape] = list(itertools.chain.from_iterable(map(_values, rules)))
+        return self._filled[shape][operand :: len(rules[0].values)] if rules else ()
 
     def texts(self, shape: Shape, operand: Operand) -> str:
         """The texts that an operand has in the rules of a shape, each with a line feed behind it.
@@ -164,10 +188,7 @@ class Ruleset:
         if isinstance(operand, str):
             return f"{operand}\n"
         if (shape, operand) not in self._texts:
-            if shape not in self._columns:  # all columns at once: the values of a rule lie together
-                self._columns[shape] = tuple(zip(*map(_values, self.by_shape.get(shape, ())), strict=True))
-            columns = self._columns[shape]
-            self._texts[shape, operand] = "\n".join((*columns[operand], "")) if columns else ""
+            self._texts[shape, operand] = "\n".join((*self.column(shape, operand), ""))
         return self._texts[shape, operand]
 
     def chain(self, table: str, name: str) -> Chain | None:

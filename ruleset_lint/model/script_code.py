@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ruleset_lint.model.settings import ServiceConfig
 from ruleset_lint.model.slips import Mistake, slips
 from ruleset_lint.netfilter.service_config import family_of
-from ruleset_lint.syntax.assignments import Assignment, CommandLine, PieceKind, Statement, statements
+from ruleset_lint.syntax.statements import Assignment, CommandLine, PieceKind, Statement, statements
 from ruleset_lint.text import Span
 
 _SETTING = {"export", "readonly", "declare", "typeset", "unset", ":", "true"}  # these set, or do nothing

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ruleset_lint.model.origin import Origin, Setting
-from ruleset_lint.syntax.assignments import Node
 from ruleset_lint.syntax.document import Document
-from ruleset_lint.syntax.sysctl import normal_key
+from ruleset_lint.syntax.statements import Node
+from ruleset_lint.syntax.sysctl_keys import normal_key
 from ruleset_lint.text import Span
 
 __all__ = [

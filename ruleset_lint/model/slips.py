@@ -10,7 +10,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from ruleset_lint.model.settings import ServiceConfig
-from ruleset_lint.syntax.assignments import (
+from ruleset_lint.syntax.document import Document, Line, Unparsed
+from ruleset_lint.syntax.statements import (
     TYPOGRAPHIC_QUOTES,
     Assignment,
     CommandLine,
@@ -20,7 +21,6 @@ from ruleset_lint.syntax.assignments import (
     Statement,
     statements,
 )
-from ruleset_lint.syntax.document import Document, Line, Unparsed
 from ruleset_lint.text import Span
 
 _CODE = frozenset('"$`\\\n')

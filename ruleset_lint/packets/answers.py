@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Part, Shape, Use
-from ruleset_lint.packets.sketch import Answer, Sketch, match_answer, parameter_answer
+from ruleset_lint.packets.sketch import Answer, Sketch, match_answer, parameter_answer, transport_answer
 
+_TRANSPORT = frozenset({"tcp", "udp", "udplite", "sctp", "dccp", "multiport"})
 _PLAIN_PORT = re.compile("[1-9][0-9]{0,3}|[1-5][0-9]{4}").fullmatch
+_values: Callable[[Rule], tuple[str, ...]] = attrgetter("values")
 _Ask = Callable[[Rule], Answer]
 
 
@@ -73,7 +76,7 @@ class Answers:
             if len(holes) != 1:
                 continue
             hole = holes[0]
-            texts = {made.values[hole]: made for made in left}
+            texts = dict(zip(map(itemgetter(hole), map(_values, left)), left, strict=True))
             for text, made in texts.items():
                 if text not in known:
                     known[text] = ask(made)
@@ -92,8 +95,12 @@ class Answers:
     def _conditions(self, shape: Shape) -> Iterator[tuple[tuple[int, ...], _Ask]]:
         """The holes of each condition and how it is asked: what differs most from rule to rule, addresses, last."""
         for part in sorted(shape.matches, key=lambda part: part.name not in ("state", "conntrack")):
-            holes = tuple(hole for use in part.uses for hole in _holes(use))
-            yield holes, _port(part, self.sketch) or _match(part, self.sketch)
+            if part.name == "comment":  # always holds
+                continue
+            if _holds_piece_by_piece(part):
+                yield from ((_holes(use), _transport(part, use, self.sketch)) for use in part.uses)
+                continue
+            yield tuple(hole for use in part.uses for hole in _holes(use)), _match(part, self.sketch)
         for use in sorted(shape.parameters, key=lambda use: use.option.name in ("-s", "-d")):
             yield _holes(use), _parameter(use, self.sketch)
 
@@ -110,20 +117,26 @@ def _match(part: Part, sketch: Sketch) -> _Ask:
     return lambda rule: match_answer(rule, part, sketch)
 
 
-def _port(part: Part, sketch: Sketch) -> _Ask | None:
-    """How a match is asked that wants one port and nothing else, as most do: what is a plain number needs no reader."""
-    use = part.uses[0] if len(part.uses) == 1 else None
-    if use is None or use.option.name not in ("--sport", "--dport") or use.negated or not use.operands:
-        return None
+def _holds_piece_by_piece(part: Part) -> bool:
+    """Whether a match holds if each of its options does, which stand in it once."""
+    kinds = {"--syn" if use.option.name == "--tcp-flags" else use.option.name for use in part.uses}
+    return part.name in _TRANSPORT and len(kinds) == len(part.uses)
+
+
+def _transport(part: Part, use: Use, sketch: Sketch) -> _Ask:
+    """How an option of a transport match is asked: a port that is a plain number, as most are, needs no reader."""
+    if use.option.name not in ("--sport", "--dport") or use.negated or not use.operands:
+        return lambda rule: transport_answer(rule, part, use, sketch)
     known = sketch.source_port if use.option.name == "--sport" else sketch.destination_port
     low, high = known or (0, 65535)
 
     def ask(rule: Rule) -> Answer:
         text = rule.text(use.operands[0])
         if not _PLAIN_PORT(text):
-            return match_answer(rule, part, sketch)
-        if low == high == int(text):
-            return Answer.YES
-        return Answer.MAYBE if low <= int(text) <= high else Answer.NO
+            return transport_answer(rule, part, use, sketch)
+        port = int(text)
+        if low <= port <= high:
+            return Answer.YES if low == high else Answer.MAYBE
+        return Answer.NO
 
     return ask

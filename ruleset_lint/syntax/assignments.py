@@ -9,19 +9,45 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
-from enum import Enum
-from typing import NamedTuple, cast
+from collections.abc import Iterator
+from typing import cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Unparsed
 from ruleset_lint.syntax.grammars import build, span_of, too_long
+from ruleset_lint.syntax.statements import (
+    TYPOGRAPHIC_QUOTES,
+    Assignment,
+    CarriageReturn,
+    CommandLine,
+    Node,
+    Piece,
+    PieceKind,
+    Quote,
+    SpacedAssignment,
+    Statement,
+    Statements,
+    joined,
+    statements,
+)
 from ruleset_lint.text import Span
 
-TYPOGRAPHIC_QUOTES = (
-    "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u2032\u2033\u00ab\u00bb\u00b4\uff02\uff07"
-)
+__all__ = [
+    "TYPOGRAPHIC_QUOTES",
+    "Assignment",
+    "CarriageReturn",
+    "CommandLine",
+    "Node",
+    "Piece",
+    "PieceKind",
+    "Quote",
+    "SpacedAssignment",
+    "Statement",
+    "Statements",
+    "parse",
+    "statements",
+]
 
 _LOGICAL_LINE = re.compile(
     r"""(?:[^\n'"\\#]++|'[^']*+'|"(?:[^"\\]++|\\.)*+"|\\.|\\\Z|(?<=[^ \t\n;&|()<>])\#|\#[^\n]*+)*+""", re.DOTALL
@@ -36,85 +62,6 @@ _QUOTED = r"""'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|\\(?P<escaped>.)
 # compiled when there is a value to take apart: most runs see none
 _PIECE = rf"""(?s:{_QUOTED}|{_EXPANSION}|(?P<text>[^'"\\$`]+|.))"""
 _QUOTED_PIECE = rf"""(?s:\\(?P<escaped>[\\$`"\n])|{_EXPANSION}|(?P<text>[^\\$`]+|.))"""
-
-
-class Quote(Enum):
-    """How a value is quoted: not, as a whole by one kind of quotes, in part, or by letters that look like quotes."""
-
-    NONE = "none"
-    SINGLE = "single"
-    DOUBLE = "double"
-    MIXED = "mixed"
-    TYPOGRAPHIC = "typographic"
-
-
-class PieceKind(Enum):
-    """What the shell does with a piece of a value: take it, put a variable's value there, or run something for it."""
-
-    TEXT = "text"
-    VARIABLE = "variable"
-    CODE = "code"
-
-
-class Piece(NamedTuple):
-    """A piece of a value: text without its quotes, the name of a variable, or code as written."""
-
-    kind: PieceKind
-    text: str
-
-
-class Assignment(NamedTuple):
-    """`name=value`, `name+=value`; spans are offsets within the line."""
-
-    name: str
-    name_span: Span
-    raw: str
-    value_span: Span
-    quote: Quote
-    pieces: tuple[Piece, ...]
-    append: bool = False
-    exported: bool = False
-    comment: str | None = None
-
-    @property
-    def value(self) -> str:
-        """The value without quotes; variables stand in it as `$name`, a trailing carriage return is part of it."""
-        return _joined(self.pieces)
-
-
-class SpacedAssignment(NamedTuple):
-    """`name = value`, `name= value`, `name =value`: a command to the shell, nothing is set; `value` was meant."""
-
-    name: str
-    name_span: Span
-    gap: Span
-    value: str
-    value_span: Span
-
-
-class CommandLine(NamedTuple):
-    """Anything that runs. `A=b c`: the command is `c`, and `wanted` covers `b c`, the value that was meant."""
-
-    command: str
-    command_span: Span
-    assignments: tuple[Assignment, ...] = ()
-    wanted: Span | None = None
-
-
-class CarriageReturn(NamedTuple):
-    """A line with nothing but a carriage return: the shell looks for a command of that name and goes on."""
-
-
-Statement = Assignment | SpacedAssignment | CommandLine
-
-
-class Statements(NamedTuple):
-    """Several statements on a line: `A=1 B=2`, `A=1; B=2`."""
-
-    statements: tuple[Statement, ...]
-
-
-Node = Statement | Statements | CarriageReturn | Comment | Blank | Unparsed
 
 
 def parse(path: str, text: str) -> Document[Node]:
@@ -133,17 +80,6 @@ def parse(path: str, text: str) -> Document[Node]:
         number += piece.count("\n")
         start = end
     return Document(path, text, tuple(lines))
-
-
-def statements(node: Node) -> tuple[Statement, ...]:
-    """The statements of a line."""
-    match node:
-        case Statements(found):
-            return found
-        case Assignment() | SpacedAssignment() | CommandLine():
-            return (node,)
-        case _:
-            return ()
 
 
 def _line_end(text: str, start: int) -> int:
@@ -180,10 +116,6 @@ def _pieces(raw: str, pattern: str = _PIECE) -> Iterator[Piece]:
             yield Piece(PieceKind.TEXT, text)
 
 
-def _joined(pieces: Iterable[Piece]) -> str:
-    return "".join("$" + piece.text if piece.kind is PieceKind.VARIABLE else piece.text for piece in pieces)
-
-
 def _quote(raw: str) -> Quote:
     visible = raw.rstrip("\r")
     if visible and (visible[0] in TYPOGRAPHIC_QUOTES or visible[-1] in TYPOGRAPHIC_QUOTES):
@@ -208,7 +140,7 @@ def _command(before: list[Token], words: list[Token]) -> CommandLine:
     assignments = tuple(map(_assignment, before))
     end = span_of(words[-1]).end - words[-1].endswith("\r")
     wanted = Span(assignments[-1].value_span.start, end) if assignments else None
-    return CommandLine(_joined(_pieces(words[0])), span_of(words[0]), assignments, wanted)
+    return CommandLine(joined(_pieces(words[0])), span_of(words[0]), assignments, wanted)
 
 
 def _spaced(before: list[Token], words: list[Token]) -> SpacedAssignment | None:
@@ -228,7 +160,7 @@ def _spaced(before: list[Token], words: list[Token]) -> SpacedAssignment | None:
 def _meant(name: str, start: int, words: list[Token], behind: int) -> SpacedAssignment:
     name_span = Span(start, start + len(name))
     end = span_of(words[-1]).end - words[-1].endswith("\r") if words else behind
-    value = " ".join(_joined(_pieces(word)) for word in words).rstrip("\r")
+    value = " ".join(joined(_pieces(word)) for word in words).rstrip("\r")
     return SpacedAssignment(str(name), name_span, Span(name_span.end, behind), value, Span(behind, max(behind, end)))
 
 

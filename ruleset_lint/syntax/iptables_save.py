@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from lark import UnexpectedInput
-
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Lines, Unparsed
 from ruleset_lint.syntax.nodes import CHAIN, ChainLine, Commit, Counters, Node, RuleLine, TableLine, chain_line
 from ruleset_lint.syntax.patterns import PatternReader, parse_words
@@ -18,6 +16,7 @@ LONGEST_WORD = 1023  # bytes; xtables refuses with "Parameter too long!"
 _SURELY_SHORT = 255  # characters: below both bounds, however they are encoded
 
 _COUNTERS = re.compile(r"\[([0-9]+):([0-9]+)\]")
+_PLAIN_TABLE = re.compile(r"\*[a-z]+")
 _BRACKET = re.compile(r"\[[^:\]]+:[^\]]+\]")  # what stands between is looked at with --counters only
 
 
@@ -96,11 +95,11 @@ def _parse_line(reader: PatternReader, line: str) -> Node:
 
 
 def _table(line: str) -> Node:
-    try:
-        (name, *_) = parse_words(line, "table")
-    except UnexpectedInput:
+    if _PLAIN_TABLE.fullmatch(line):
+        return TableLine(line[1:])
+    if not line[1:].strip(" \t"):
         return Unparsed(2, "name of a table expected")
-    return TableLine(str(name.text))
+    return TableLine(parse_words(line, "table")[0].text)
 
 
 def _chain(line: str) -> Node:

@@ -1,21 +1,19 @@
 """Patterns of rule lines: the words that rules have in common, their values taken out. Knows no option's meaning.
 
-A ruleset of 100,000 rules has a few dozen patterns. Lark parses a pattern once, by the first line that has it; of every
-other line only the values are read.
+A ruleset of 100,000 rules has a few dozen patterns. A pattern is parsed once, by the first line that has it, with Lark
+where it takes a grammar to split the line; of every other line only the values are read.
 """
 
 from __future__ import annotations
 
-import functools
 import operator
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import NamedTuple, cast
 
-from lark import Lark, Token, Transformer
-
-from ruleset_lint.syntax.grammars import build
-from ruleset_lint.syntax.words import Form, classify, split_words
+from ruleset_lint.syntax.words import Form, Word, split_words
 
 # Words that stay in the pattern because they decide what other words mean, whatever place they stand in. Others may do
 # so too (a match from a third party, a protocol by number): those are values, and the binding looks at them.
@@ -32,6 +30,8 @@ MEANINGFUL = frozenset({
     "TRACE", "TTL", "ULOG",
 })  # fmt: skip
 FREE_TEXT = ("--comment", "--log-prefix")  # their value is a value, whatever it looks like
+# Words between single blanks, quoted as a whole or not at all: nobody splits them in another way.
+_PLAIN = re.compile(r'(?:[^ \t"]++|"[^"\\]*+")(?: (?:[^ \t"]++|"[^"\\]*+"))*+')
 
 Pick = Callable[[list[str]], tuple[str, ...]]
 
@@ -91,12 +91,12 @@ class PatternReader:
 
     def _any(self, line: str) -> tuple[Pattern, tuple[str, ...]]:
         """Any line: word by word as restore splits it."""
-        items = list(settled(Item(word.form, word.text) for word in split_words(line)))
+        items = list(settled(split_words(line)))
         stays = [item.form is not Form.VALUE or item.text in self.words for item in items]
         key = tuple(item.text if kept else None for item, kept in zip(items, stays, strict=True))
         self.words.update({word: word for word in key if word})
         if key not in self.patterns:
-            self.patterns[key] = _pattern(line, key), _pick(key)
+            self.patterns[key] = _pattern(line, items, key), _pick(key)
         return self.patterns[key][0], self.patterns[key][1]([item.text or "" for item in items])
 
 
@@ -108,19 +108,19 @@ def parse_plainly(line: str) -> tuple[Item, ...]:
     return tuple(settled(parse_words(line, "rule")))
 
 
-def parse_words(line: str, start: str) -> list[Item]:
-    """The words of a line by the grammar. Raises lark.UnexpectedInput for a line without a word."""
-    # the transformer makes a list of what the parser's type calls a tree
-    return cast("list[Item]", _grammar().parse(line, start=start))
+def parse_words(line: str, start: str) -> list[Word]:
+    """The words of a line by the grammar, which is imported when a line needs it: most rulesets have none that does."""
+    parse: Callable[[str, str], list[Word]] = import_module("ruleset_lint.syntax.word_grammar").parse_words
+    return parse(line, start)
 
 
-def settled(items: Iterable[Item]) -> Iterator[Item]:
-    """The items, the word behind `--comment` or `--log-prefix` being a value whatever it looks like."""
+def settled(words: Iterable[Word]) -> Iterator[Item]:
+    """Words as items, the one behind `--comment` or `--log-prefix` being a value whatever it looks like."""
     before = ("", "")
-    for item in items:
+    for form, text, _, _ in words:
         free = before[1] in FREE_TEXT and not before[0].startswith("-")
-        yield Item(Form.VALUE, item.text) if free else item
-        before = (before[1], item.text or "")
+        yield Item(Form.VALUE if free else form, text)
+        before = (before[1], text)
 
 
 def _are_suspect(values: Sequence[str]) -> bool:
@@ -145,9 +145,9 @@ def _quoted_pieces(line: str) -> tuple[list[str], list[tuple[int, str]]]:
     return pieces, texts
 
 
-def _pattern(line: str, key: tuple[str | None, ...]) -> Pattern:
-    items = parse_plainly(line) if key else ()
-    return Pattern(tuple(item._replace(text=kept) for item, kept in zip(items, key, strict=True)))
+def _pattern(line: str, items: Sequence[Item], key: tuple[str | None, ...]) -> Pattern:
+    parsed = items if _PLAIN.fullmatch(line) or not key else parse_plainly(line)
+    return Pattern(tuple(item._replace(text=kept) for item, kept in zip(parsed, key, strict=True)))
 
 
 def _pick(key: tuple[str | None, ...]) -> Pick:
@@ -156,17 +156,3 @@ def _pick(key: tuple[str | None, ...]) -> Pick:
     if len(holes) > 1:
         return cast("Pick", operator.itemgetter(*holes))
     return lambda pieces: tuple([pieces[hole] for hole in holes])
-
-
-class _Items(Transformer[Token, list[Item]]):
-    """Words of a line as the grammar's terminals give them."""
-
-    def rule(self, tokens: list[Token]) -> list[Item]:
-        return [Item(word.form, word.text) for token in tokens for word in classify(token, 0)]
-
-    table = rule
-
-
-@functools.cache
-def _grammar() -> Lark:
-    return build("iptables_save", _Items(), ("table", "rule"))

@@ -72,8 +72,9 @@ class Learner:
 
     ways: dict[tuple[str, ...], Way] = field(default_factory=lambda: {_CHAINS.pieces: _CHAINS})
     seen: set[tuple[Pattern, bool, bool]] = field(default_factory=set)
+    examples: list[tuple[Pattern, str]] = field(default_factory=list)  # of ways to come: few files need a scanner
     unscanned: int = 0  # lines read word by word since the last scanner was made
-    fresh: bool = True  # whether a way has come since then
+    fresh: bool = True  # whether there is more to know than then
 
     def learn(self, node: Node, line: str) -> None:
         """Remember how a line looks that was read word by word."""
@@ -81,21 +82,21 @@ class Learner:
         if not isinstance(node, RuleLine):
             return
         key = (node.pattern, node.counters is not None, '"' in line)
-        if key in self.seen or len(self.ways) >= _MOST_PATTERNS:
-            return
-        self.seen.add(key)
-        way = rule_way(node.pattern, line)
-        if way and way.pieces not in self.ways:
-            self.ways[way.pieces] = way
+        if key not in self.seen and len(self.ways) + len(self.examples) < _MOST_PATTERNS:
+            self.seen.add(key)
+            self.examples.append((node.pattern, line))
             self.fresh = True
 
     @property
     def is_due(self) -> bool:
         """Whether lines read word by word have cost more than a new scanner does."""
-        return self.fresh and self.unscanned > 64 + 8 * len(self.ways)
+        return self.fresh and self.unscanned > 64 + 8 * (len(self.ways) + len(self.examples))
 
     def scanner(self) -> Scanner:
         """A scanner of all ways known so far."""
+        ways = (rule_way(*example) for example in self.examples)
+        self.ways.update((way.pieces, way) for way in ways if way)
+        self.examples.clear()
         self.unscanned, self.fresh = 0, False
         return make_scanner(tuple(self.ways.values()))
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
-import re
 from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 
 from ruleset_lint.syntax.document import Blank, Comment, Document, Unparsed, parse_lines
 from ruleset_lint.syntax.grammars import build, span_of, too_long
+from ruleset_lint.syntax.sysctl_keys import normal_key
 from ruleset_lint.text import Span
 
-_SWAP = str.maketrans("./", "/.")
-_SEPARATORS = re.compile(r"\.{2,}")
+__all__ = ["Assignment", "Exclusion", "Node", "normal_key", "parse"]
 
 
 class Assignment(NamedTuple):
@@ -49,16 +48,6 @@ Node = Assignment | Exclusion | Comment | Blank | Unparsed
 def parse(path: str, text: str) -> Document[Node]:
     """The settings of a file, line by line; a line that sysctl passes over with a warning is Unparsed."""
     return parse_lines(path, text, functools.lru_cache(_parse_line))  # comments and blank lines repeat
-
-
-def normal_key(key: str) -> str:
-    """The dotted spelling of a key, as sysctl.d(5) reads it: slashes and dots change places if a slash comes first.
-
-    `net/ipv4/conf/eth0.100/forwarding` and `net.ipv4.conf.eth0/100.forwarding` are one key.
-    """
-    slashes_first = "/" in key.partition(".")[0]
-    dotted = key.translate(_SWAP) if slashes_first else key
-    return _SEPARATORS.sub(".", dotted).strip(".")
 
 
 def _parse_line(line: str) -> Node:
