@@ -16,16 +16,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from benchmarks.certain import Arrived, uncertain
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.netfilter.values import STATES
+from ruleset_lint.netfilter.values import ADDRESS_TYPES, STATES
 from ruleset_lint.packets.arrivals import arrivals
 from ruleset_lint.packets.course import CONNTRACK, FORWARDED, INCOMING, OUTGOING, Step
 from ruleset_lint.packets.effect import Assign, Call, Decide, Return
 from ruleset_lint.packets.formula import (
     DESTINATION,
     DESTINATION_PORT,
+    DESTINATION_TYPE,
     IN,
     MARK,
     OUT,
@@ -48,6 +50,7 @@ from ruleset_lint.syntax.iptables_save import parse
 _COURSES = (INCOMING, FORWARDED, OUTGOING)
 _CHAINS = ("A", "B", "C")
 _OPAQUE = ("-m set --match-set one src", "-m statistic --mode nth --every 2 --packet 0")
+_LOCAL = ADDRESS_TYPES.index("LOCAL")
 _HOOKS = {"raw": ("PREROUTING", "OUTPUT"), "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
           "filter": ("INPUT", "FORWARD", "OUTPUT")}  # fmt: skip
 
@@ -77,6 +80,7 @@ def _conditions(chance: random.Random, chain: str) -> str:
         *([] if chain in ("OUTPUT", "POSTROUTING") else [f"{_sign(chance)}-i {chance.choice(('eth0', 'eth+', 'lo'))}"]),
         *([] if chain in ("INPUT", "PREROUTING") else [f"{_sign(chance)}-o {chance.choice(('eth0', 'eth+'))}"]),
         f"-m conntrack {_sign(chance)}--ctstate {','.join(chance.sample(STATES, chance.randrange(1, 4)))}",
+        f"-m addrtype {_sign(chance)}--dst-type LOCAL",
         f"-m mark {_sign(chance)}--mark {chance.choice(('0x1', '0x0/0x2', '0x3'))}",
         *_OPAQUE,
     ]
@@ -106,25 +110,20 @@ def packets(course: Sequence[Step]) -> Iterator[Packet]:
     came = ("",) if course is OUTGOING else ("eth0", "eth1", "lo")
     leaves = ("",) if course is INCOMING else ("eth0", "tun0")
     carried = (0, 1) if course is not OUTGOING else (0,)
-    for source, destination, (protocol, port), state in itertools.product(
-        (0, 2, 3), (0, 1), ((17, 22), (17, 80), (1, 0)), range(5)
+    here = (_LOCAL, ADDRESS_TYPES.index("UNICAST"))
+    for source, destination, kind, (protocol, port), state in itertools.product(
+        (0, 2, 3), (0, 1), here, ((17, 22), (17, 80), (1, 0)), range(5)
     ):
         values = {
             SOURCE[4]: 0x0A000000 + source, DESTINATION[4]: 0x0A000100 + destination, PROTOCOL: protocol,
             SOURCE_PORT: 1 if port else 0, DESTINATION_PORT: port, STATE: state, TTL: 64,
+            DESTINATION_TYPE: kind,
         }  # fmt: skip
         for in_name, out_name, kept, yes in itertools.product(came, leaves, carried, ((), (0,), (1,), (0, 1))):
             if (kept and in_name != "lo") or (state == 4 and not kept):
                 continue
             answers = {_OPAQUE[number]: True for number in yes}
             yield Packet(4, {**values, CARRIED: kept}, {IN: in_name, OUT: out_name}, answers)
-
-
-class Arrived(NamedTuple):
-    """The packets that are said to come to a rule, and those of them that it is said to match."""
-
-    arriving: PacketSet
-    matching: PacketSet
 
 
 class Met(NamedTuple):
@@ -152,6 +151,8 @@ class Alone:
         if not self.packet.value(CARRIED):
             self._set(STATE, STATES.index("INVALID"))
         for step in course:
+            if step.hook == "FORWARD" and self.packet.value(DESTINATION_TYPE) == _LOCAL:
+                return "DROP"  # the kernel delivered it here
             if step.table == CONNTRACK:
                 self.untracked = self.packet.state == "UNTRACKED"
                 self._set(STATE, STATES.index("UNTRACKED" if self.untracked else told))
@@ -205,6 +206,7 @@ def differences(seed: int, share: float = 1.0) -> Iterator[str]:
         for arrival in arrivals(reading, ruleset, table)
     }
     yield from (f"{seed}: {problem}" for problem in _unreached(ruleset, reading, arrived))
+    yield from (f"{seed}: {problem}" for problem in uncertain(ruleset, reading, arrived))
     chance = random.Random(seed)
     for course in _COURSES:
         found = walked(folded, course)

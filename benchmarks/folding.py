@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from benchmarks.cost import cost
 from benchmarks.restore import missing
-from benchmarks.speed import restore, write
+from benchmarks.speed import check, restore, write
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.packets.arrivals import arrivals
@@ -30,6 +30,10 @@ from ruleset_lint.syntax.iptables_save import parse
 _INTERFACES = 8
 _RESTORED = 100_000
 _DISTINCT = 300  # hosts and networks that the rules name
+_CHECKS = {
+    "dead rules": ("--select", "reach/shadowed", "--select", "reach/never-matches"),
+    "all rules": (),
+}
 _PORTS = (22, 25, 53, 80, 123, 161, 389, 443, 445, 993, 3128, 3306, 3389, 5432, 8080, 9100)
 
 
@@ -150,6 +154,9 @@ def main(words: Sequence[str] | None = None) -> int:
         flat = cost(restore(write("flat", _RESTORED, Path(name))[0])).cpu
         sets = taken.conditions + taken.arrivals
         print(f"restore of {_RESTORED} rules: {flat:.2f} s; conditions and arrivals ÷ it: {sets / flat:.2f}")
+        for what, selected in _CHECKS.items():
+            taken_by = cost(check(path, "--isolated", *selected)).cpu
+            print(f"check, {what}: {taken_by:.2f} s; ÷ restore: {taken_by / flat:.2f}")
     return 0
 
 

@@ -18,7 +18,7 @@ from benchmarks.folding import made
 from benchmarks.restore import missing
 from benchmarks.speed import restore, write
 from ruleset_lint.model.loading import load
-from ruleset_lint.netfilter.services import Service
+from ruleset_lint.packets.endpoints import parse_endpoint
 from ruleset_lint.rewrite.notrack import Request, untrack
 from ruleset_lint.syntax.iptables_save import parse
 
@@ -32,7 +32,7 @@ def rewritten(rules: int, seed: int) -> tuple[str, str]:
     """A ruleset with so many rules, and its rewrite. Raises ValueError if it is not rewritten."""
     lines = [line for text in made(rules - 1, seed) for line in ([_WEB, text] if text.startswith(_FIRST) else [text])]
     before = "".join(f"{line}\n" for line in lines)
-    after = untrack(load(parse("before", before)), Request((Service("tcp", 80),)))
+    after = untrack(load(parse("before", before)), Request((parse_endpoint("tcp/80"),)))
     if not after.changed:
         raise ValueError("; ".join(refusal.reason for refusal in after.refusals))
     return before, after.text

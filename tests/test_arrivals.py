@@ -5,10 +5,16 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.packets.arrivals import arrivals
+from ruleset_lint.packets import formula as ask
+from ruleset_lint.packets.arrivals import arrivals, matched_for_certain
+from ruleset_lint.packets.arrivals_index import Index
+from ruleset_lint.packets.arrivals_spans import spans_of
+from ruleset_lint.packets.formula import All, Between, Bits, Formula, Not, Packet, Some, holds
 from ruleset_lint.packets.space import PacketSet
 from ruleset_lint.packets.summary import Reading, reading_of
 from ruleset_lint.syntax.iptables_save import parse
@@ -67,6 +73,9 @@ def arriving(found: Ruleset, table: str = "filter") -> tuple[Reading, dict[int, 
         pytest.param(
             ["INPUT -m limit --limit 1/sec -j ACCEPT", "INPUT -m limit --limit 1/sec -j DROP"], 1, True, id="limits"
         ),
+        pytest.param(["FORWARD -m addrtype --dst-type LOCAL -j DROP"], 0, False, id="for this machine, in FORWARD"),
+        pytest.param(["INPUT -m addrtype --dst-type LOCAL -j DROP"], 0, True, id="for this machine, in INPUT"),
+        pytest.param(["FORWARD -m addrtype --src-type LOCAL -j DROP"], 0, True, id="as if from this machine"),
         pytest.param(["INPUT -f -j DROP"], 0, True, id="fragments may be there"),
     ],
 )
@@ -117,3 +126,76 @@ def test_deep_chains_do_not_exhaust_the_stack() -> None:
     jumps = [f"{before} -j {after}" for before, after in itertools.pairwise(names)]
     found = filtered(f"INPUT -j {names[0]}", *jumps, f"{names[-1]} -p tcp -j ACCEPT", chains=names)
     assert sum(1 for _ in arrivals(reading_of(found), found, "filter")) == 5_001
+
+
+# -- what is known without sets
+
+PORTS = ask.DESTINATION_PORT
+NUMBERS = st.integers(0, 65535)
+TESTS = st.one_of(
+    st.builds(Between, st.just(PORTS), NUMBERS, NUMBERS),
+    st.builds(
+        lambda low, value: Bits(PORTS, 0xFFFF << low & 0xFFFF, value << low & 0xFFFF), st.integers(0, 16), NUMBERS
+    ),
+)
+FORMULAS = st.recursive(TESTS, lambda of: st.one_of(
+    st.builds(Not, of), st.builds(All, st.tuples(of, of)), st.builds(Some, st.lists(of, max_size=3).map(tuple)),
+), max_leaves=5)  # fmt: skip
+
+
+@given(FORMULAS, NUMBERS)
+def test_stretches_hold_what_the_formula_holds(formula: Formula, number: int) -> None:
+    spans = spans_of(formula, 16)
+    assert spans is not None
+    assert any(first <= number <= last for first, last in spans) is holds(formula, Packet(4, {PORTS: number}))
+
+
+@given(st.lists(FORMULAS, max_size=6), NUMBERS)
+def test_an_index_answers_as_each_formula(formulas: list[Formula], number: int) -> None:
+    packet = Packet(4, {PORTS: number})
+    index = Index(formulas, 4, ("", "eth0"))
+    meeting = index.meeting(packet.values, {})
+    met = [
+        bool(meeting >> place & 1) and all(holds(part, packet) for part in index.conditions[place][1])
+        for place in range(len(formulas))
+    ]
+    assert met == [holds(formula, packet) for formula in formulas]
+
+
+@given(FORMULAS, FORMULAS)
+def test_rules_that_are_apart_share_no_packet_and_those_that_cover_leave_none(one: Formula, other: Formula) -> None:
+    index = Index([one, other], 4, ("", "eth0"))
+    shared = spans_of(All((one, other)), 16)
+    left = spans_of(All((one, Not(other))), 16)
+    assert not (index.apart(0) >> 1 & 1 and shared)
+    assert not (index.covering(0) >> 1 & 1 and left)
+
+
+TAKEN = ("INPUT -p tcp -j A", "A -s 10.0.0.0/8 -j ACCEPT", "A -s 10.1.0.0/16 -p tcp --dport 22 -j DROP",
+         "A -s 10.0.0.0/9 -j DROP", "A -p udp -j DROP", "A -s 192.0.2.0/24 -m limit --limit 1/sec -j DROP",
+         "INPUT -m set --match-set a src -j ACCEPT", "INPUT -p udp --dport 53 -j RETURN")  # fmt: skip
+
+
+def test_packets_made_up_find_the_rules_that_are_alive() -> None:
+    ruleset_ = filtered(*TAKEN)
+    certain = matched_for_certain(reading_of(ruleset_), ruleset_.tables["filter"])
+    lines = sorted(rule.number for rule in ruleset_.live_rules)
+    assert {lines.index(number) for number in certain.found} == {0, 1, 5, 6, 7}
+
+
+def test_a_rule_that_one_rule_before_it_covers_is_known_without_sets() -> None:
+    ruleset_ = filtered(*TAKEN)
+    certain = matched_for_certain(reading_of(ruleset_), ruleset_.tables["filter"])
+    covered = {rule.values for rule in ruleset_.live_rules if certain.comes(rule) and certain.is_covered(rule)}
+    assert covered == {rule.values for rule in ruleset_.tables["filter"].chains["A"].rules[1:3]}
+
+
+def test_only_what_is_not_settled_is_asked() -> None:
+    ruleset_ = filtered(*TAKEN)
+    reading = reading_of(ruleset_)
+    certain = matched_for_certain(reading, ruleset_.tables["filter"])
+    asked = list(arrivals(reading, ruleset_, "filter", but=certain))
+    assert [arrival.rule.number for arrival in asked] == [
+        rule.number for rule in ruleset_.live_rules if rule.number not in certain.found
+    ]
+    assert all(reading.space.is_empty(arrival.matching) for arrival in asked)

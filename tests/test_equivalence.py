@@ -78,6 +78,23 @@ SAME = {
 }  # fmt: skip
 
 
+DOCKER = table("nat", "PREROUTING -m addrtype --dst-type LOCAL -j D", "D ! -i docker0 -p tcp -m tcp --dport 8080 "
+               "-j DNAT --to-destination 172.17.0.2:80", chains=("D",))  # fmt: skip
+
+
+@pytest.mark.parametrize("nat", [pytest.param("", id="alone"), pytest.param(DOCKER, id="with translation")])
+def test_what_is_for_this_machine_is_not_forwarded_by_either(nat: str) -> None:
+    rules = filtered("FORWARD -m addrtype --dst-type LOCAL -j ACCEPT", "FORWARD -i eth0 -j ACCEPT")
+    assert compared(nat + rules, nat + filtered("FORWARD -i eth0 -j ACCEPT")).outcome == "equal"
+
+
+def test_what_was_for_this_machine_before_translation_may_be_forwarded() -> None:
+    rules, early = filtered("FORWARD -i eth0 -j ACCEPT"), "PREROUTING -p tcp -m addrtype --dst-type LOCAL -j DROP"
+    result = compared(DOCKER + rules, table("mangle", early) + DOCKER + rules)
+    assert "forwarded" in {one.course for one in result.differences}
+    assert "incoming" in {one.course for one in result.differences}
+
+
 @pytest.mark.parametrize("name", SAME)
 def test_what_does_the_same_is_equal(name: str) -> None:
     before, after = SAME[name]

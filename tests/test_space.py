@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from itertools import islice
 
+import oxidd.bcdd
+import oxidd.util
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ruleset_lint.netfilter.values import STATES
+from ruleset_lint.packets import diagrams
 from ruleset_lint.packets.bounds import NotDecidedError
 from ruleset_lint.packets.formula import (
     DESTINATION,
@@ -209,7 +214,7 @@ def test_a_witness_is_such_as_a_person_would_choose() -> None:
 
 def test_a_deadline_ends_the_work() -> None:
     space = Space(4)
-    space._deadline = time.monotonic() - 1
+    space.deadline = time.monotonic() - 1
     with pytest.raises(NotDecidedError, match="too long"):
         space.of(equal(PROTOCOL, 6))
 
@@ -256,3 +261,14 @@ def test_each_interface_is_of_one_class() -> None:
     assert space.any_of([space.named(IN, number) for number in numbers]) == space.all
     assert space.named(IN, space.names.number("eth0")) == space.of(Interface(IN, "eth0"))
     assert space.names.name(space.names.number("eth15")) == "eth10"
+
+
+def test_the_library_is_the_one_that_its_package_hands_out() -> None:
+    assert diagrams.BCDDFunction is oxidd.bcdd.BCDDFunction
+    assert diagrams.DDMemoryError is oxidd.util.DDMemoryError
+
+
+def test_sets_need_no_more_of_the_library_than_its_compiled_part() -> None:
+    program = "import sys, ruleset_lint.packets.space; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {"oxidd", "oxidd._oxidd"} & {*ran.stdout.split()} == {"oxidd._oxidd"}

@@ -16,6 +16,7 @@ from ruleset_lint.packets.formula import (
     ALWAYS,
     NEVER,
     All,
+    Between,
     Bits,
     Formula,
     Interface,
@@ -24,13 +25,17 @@ from ruleset_lint.packets.formula import (
     equal,
     in_state,
 )
+from ruleset_lint.packets.packet_text import read_packet
 from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.summary import reading_of, summaries
+from ruleset_lint.packets.trace import trace
 from ruleset_lint.packets.walking import Folded, Walked, possible, walked
 from ruleset_lint.packets.witness import witness
 from ruleset_lint.syntax.iptables_save import parse
 
 TCP, UDP = equal(ask.PROTOCOL, 6), equal(ask.PROTOCOL, 17)
+HERE = ask.of_type(ask.DESTINATION_TYPE, "LOCAL")
+FORWARDABLE = Not(Some((HERE, Between(ask.TTL, 0, 1))))
 NAT = "-p tcp --dport 80 -j DNAT --to-destination 10.0.0.1:8080"
 
 
@@ -228,14 +233,66 @@ def test_a_forwarded_packet_has_an_interface_to_leave_by_from_forward_on() -> No
         text("filter", ("FORWARD -o eth1 -j ACCEPT",), "DROP"),
     )
     space, result = walk(found, FORWARDED)
-    accepted = All((Interface(ask.OUT, "eth1"), Not(Some((equal(ask.TTL, 0), equal(ask.TTL, 1))))))
+    accepted = All((Interface(ask.OUT, "eth1"), FORWARDABLE))
     assert among(space, result.verdicts["ACCEPT"], accepted, FORWARDED)
 
 
 def test_a_forwarded_packet_has_one_hop_less_from_forward_on() -> None:
     found = ruleset(text("filter", ("FORWARD -m ttl --ttl-eq 63 -j ACCEPT",), "DROP"))
     space, result = walk(found, FORWARDED)
-    assert among(space, result.verdicts["ACCEPT"], equal(ask.TTL, 64), FORWARDED)
+    assert among(space, result.verdicts["ACCEPT"], All((equal(ask.TTL, 64), Not(HERE))), FORWARDED)
+
+
+def test_what_is_for_this_machine_is_not_forwarded() -> None:
+    found = ruleset(text("filter", ("FORWARD -m addrtype --dst-type LOCAL -j REJECT",)))
+    space, result = walk(found, FORWARDED)
+    assert set(result.verdicts) == {"ACCEPT", "DROP"}
+    assert among(space, result.verdicts["ACCEPT"], FORWARDABLE, FORWARDED)
+    assert result.stopped == result.verdicts["DROP"]
+
+
+def test_one_packet_for_this_machine_comes_in_wherever_it_is_said_to_go() -> None:
+    found = trace(filtered("INPUT -j REJECT", "FORWARD -j ACCEPT"), read_packet("in=eth0 out=eth1 tcp 192.0.2.1:1 > "
+                  "198.51.100.1:80 dst-type=LOCAL"))  # fmt: skip
+    assert (found.course, found.verdict) == ("incoming", "REJECT icmp-port-unreachable")
+
+
+def test_what_is_for_this_machine_comes_in() -> None:
+    space, result = walk(ruleset(text("filter", ("INPUT -m addrtype --dst-type LOCAL -j REJECT",))))
+    assert among(space, result.verdicts["REJECT icmp-port-unreachable"], HERE)
+    assert space.is_empty(result.stopped)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "state", "some"),
+    [
+        pytest.param("nat", NAT, "NEW", True, id="by a rule"),
+        pytest.param("nat", NAT, "ESTABLISHED", True, id="as its connection was"),
+        pytest.param("nat", NAT, "INVALID", False, id="not what belongs to none"),
+        pytest.param("nat", "-p tcp --dport 80 -j ACCEPT", "NEW", False, id="not by a rule that lets it be"),
+        pytest.param("mangle", "-p tcp --dport 80 -j MARK --set-mark 1", "NEW", False, id="not by another change"),
+    ],
+)
+def test_what_was_for_this_machine_is_forwarded_once_it_is_translated(
+    table: str, change: str, state: str, some: bool
+) -> None:
+    found = ruleset(text(table, (f"PREROUTING {change}",)))
+    space, result = walk(found, FORWARDED)
+    web = All((HERE, TCP, equal(ask.DESTINATION_PORT, 80), in_state(state)))
+    assert space.is_empty(space.both(result.verdicts["ACCEPT"], space.of(web))) is not some
+
+
+def test_a_translated_packet_that_is_for_this_machine_then_is_not_forwarded() -> None:
+    found = ruleset(text("nat", (f"PREROUTING {NAT}",)),
+                    text("filter", ("FORWARD -m addrtype --dst-type LOCAL -j REJECT",)))  # fmt: skip
+    assert set(walk(found, FORWARDED)[1].verdicts) == {"ACCEPT", "DROP"}
+
+
+def test_another_destination_address_may_be_of_another_type() -> None:
+    prefixes = "--src-pfx 2001:db8:1::/48 --dst-pfx 2001:db8:2::/48"
+    found = load(parse("test", text("mangle", (f"PREROUTING -j DNPT {prefixes}",))), 6)
+    space, result = walk(found, FORWARDED)
+    assert not space.is_empty(space.both(result.verdicts["ACCEPT"], space.of(HERE)))
 
 
 def test_the_caller_says_which_packets_start() -> None:

@@ -12,3 +12,8 @@ class NotDecidedError(RuntimeError):
 def deadline(seconds: float) -> float:
     """The time of `time.monotonic` that is so many seconds from now."""
     return time.monotonic() + seconds
+
+
+def seconds_left(until: float) -> float:
+    """The seconds until a time of `time.monotonic`, none if it is past."""
+    return max(until - time.monotonic(), 0.0)

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets import parts
+from ruleset_lint.packets.effect import Translate
 from ruleset_lint.packets.endpoints import Endpoint, away
 from ruleset_lint.packets.fate import VERDICT
-from ruleset_lint.packets.formula import ALWAYS, All, Not, Some
+from ruleset_lint.packets.formula import ALWAYS, All, Not, Some, of_type
 from ruleset_lint.packets.opened import lasting, mirrored, quoted_by_errors
 from ruleset_lint.packets.others import others
 from ruleset_lint.packets.served import Service, service_of
@@ -23,16 +25,21 @@ from ruleset_lint.packets.space import PacketSet
 from ruleset_lint.packets.statements import About, Case, Statement
 
 REJECTED = "REJECT tcp-reset"
+_TO_ONE = Not(Some(tuple(of_type(ask.DESTINATION_TYPE, name) for name in ("BROADCAST", "MULTICAST", "ANYCAST"))))
+"""No group is told of an error (RFC 1122, 3.2.2; RFC 4443, 2.4)."""
+_OWN = All((_TO_ONE, of_type(ask.SOURCE_TYPE, "LOCAL")))
+"""What this machine says itself it says from an address of its own (icmp_send of net/ipv4/icmp.c, RFC 4443, 2.2)."""
 
 
 def statements(case: Case, services: Sequence[Endpoint]) -> Iterator[Statement]:
     """All statements, each looked at when it is asked for. Raises NotDecidedError."""
-    for end in services:
-        service = service_of(case, end)
+    known = [service_of(case, end) for end in services]
+    for service in known:
+        likely = case.space.any_of([_that_could(one) for one in known if one is not service])
         yield from _genuine(service)
         yield from _errors(service)
         yield from _resets(service)
-        yield from _strays(service)
+        yield from _strays(service, likely)
         yield from _own(service)
         yield from _tracked(service)
     yield from others(case, services)
@@ -70,6 +77,7 @@ def _errors(service: Service) -> Iterator[Statement]:
         role = "ICMP error about a packet " + (f"that {end} sent" if inward else f"sent to {end}")
         for ignored in (False, True):
             kinds = service.errors(course, inward=inward, ignored=ignored)
+            kinds = space.both(kinds, space.of(_OWN if course == "outgoing" else _TO_ONE))
             among = space.both(space.both(kinds, told), space.of(All((parts.RELATED, parts.NOT_TRANSLATED))))
             words = f"{role}, of a type that nobody heeds" if ignored else role
             yield case.same(About("E1", words, course, among, inherent=ignored, state="INVALID"))
@@ -100,21 +108,46 @@ def _resets(service: Service) -> Iterator[Statement]:
     yield case.same(about, (first, second.mapped(case.given("INVALID"))))
 
 
-def _strays(service: Service) -> Iterator[Statement]:
-    """E3: what belongs to no connection gets no further than one could."""
+def _that_could(service: Service) -> PacketSet:
+    """Strays that get as far as connections do: those to the service that could be of one, and those from it."""
+    space = service.case.space
+    inside = space.both(_strays_to(service), lasting(space, service.opened))
+    outside = space.both(_strays_from(service), space.either(_alike(service), service.mirrored(service.opened)))
+    return space.either(inside, outside)
+
+
+def _strays_to(service: Service) -> PacketSet:
+    return service.to(Some((parts.INVALID, All((parts.NEW, Not(parts.opens(service.end)))))))
+
+
+def _strays_from(service: Service) -> PacketSet:
+    opening = Not(parts.opens(service.end)) if service.end.is_tcp else ALWAYS
+    return service.of(Some((parts.INVALID, All((parts.NEW, opening)))))
+
+
+def _alike(service: Service) -> PacketSet:
+    """Strays from the service that look like replies, or first packets, where those were let go."""
     case, end, space = service.case, service.end, service.case.space
-    stray = Some((parts.INVALID, All((parts.NEW, Not(parts.opens(end))))))
-    inside, opened = service.to(stray), lasting(space, service.opened)
+    if not end.is_tcp:
+        return space.none
+    passing = case.fates[service.outward][0].passing(space)
+    replies = space.both(case.given("ESTABLISHED", reply=1)(passing), space.of(parts.acknowledges(end)))
+    first = space.both(case.given("NEW")(passing), space.of(parts.opens(end)))
+    return space.both(_strays_from(service), space.either(replies, first))
+
+
+def _strays(service: Service, likely: PacketSet) -> Iterator[Statement]:
+    """E3: what belongs to no connection gets no further than one could, of this service or of another (`likely`)."""
+    case, end, space = service.case, service.end, service.case.space
+    inside, opened = _strays_to(service), lasting(space, service.opened)
     role = f"packet to {end} that belongs to no connection"
-    yield case.no_more(About("E3", role, service.inward, inside), opened)
+    yield case.no_more(About("E3", role, service.inward, inside), space.either(opened, likely))
     noted = space.both(inside, opened)
     yield case.no_more(About("E3", f"{role}, but could", service.inward, noted, inherent=True), space.none)
-    stray = Some((parts.INVALID, All((parts.NEW, Not(parts.opens(end)) if end.is_tcp else ALWAYS))))
-    outside, mirror = service.of(stray), service.mirrored(service.opened)
-    passing = case.given("ESTABLISHED", reply=1)(case.fates[service.outward][0].passing(space))
-    alike = space.both(passing, space.of(parts.acknowledges(end))) if end.is_tcp else space.none
+    outside, alike, mirror = _strays_from(service), _alike(service), service.mirrored(service.opened)
     role = f"packet from {end} that belongs to no connection"
-    yield case.no_more(About("E3", role, service.outward, space.without(outside, alike)), mirror)
+    allowed = space.either(mirror, likely)
+    yield case.no_more(About("E3", role, service.outward, space.without(outside, alike)), allowed)
     noted = space.both(outside, space.either(alike, mirror))
     yield case.no_more(About("E3", f"{role}, but could", service.outward, noted, inherent=True), space.none)
 
@@ -124,14 +157,22 @@ def _own(service: Service) -> Iterator[Statement]:
     case, end, space = service.case, service.end, service.case.space
     role = f"first packet of a connection that is opened from {end}"
     opening = service.of(parts.NEW, parts.opens(end))
-    found = case.same(About("E1", role, service.outward, opening, inherent=not end.is_tcp))
+    translated = space.both(opening, _translated(service))
+    found = case.same(About("E1", role, service.outward, space.without(opening, translated), inherent=not end.is_tcp))
     yield found.only(VERDICT)
     yield found.but(VERDICT)
+    yield case.same(About("E1", role, service.outward, translated, inherent=True))
     passing = space.both(opening, case.fates[service.outward][0].passing(space))
     role = f"answer to a connection that is opened from {end}"
     answers = service.to(parts.ESTABLISHED, parts.REPLY, parts.answers(end))
     answers = space.both(answers, service.mirrored(passing))
     yield case.same(About("E1", role, service.inward, answers, inherent=True))
+
+
+def _translated(service: Service) -> PacketSet:
+    """Packets that had other addresses afterwards, as untracked ones never have."""
+    events = service.case.fates[service.outward][0].events.items()
+    return service.case.space.any_of([packets for event, packets in events if isinstance(event, Translate)])
 
 
 def _tracked(service: Service) -> Iterator[Statement]:

@@ -90,12 +90,16 @@ def away(endpoint: Endpoint, family: int, role: Role) -> Formula:
 
 
 def is_misplaced(endpoint: Endpoint) -> Formula:
-    """Packets with the address of a server behind the machine that are its own, or that the server sends to itself."""
+    """Packets with the address of a server behind the machine that are its own, or that the server sends to itself.
+
+    That address is one machine's: none to which a network, or a group, listens.
+    """
     family = endpoint.family or 4
     source, destination = at(ask.SOURCE[family], endpoint), at(ask.DESTINATION[family], endpoint)
     return Some((
-        All((*source, of_type(ask.SOURCE_TYPE, "LOCAL"))),
-        All((*destination, of_type(ask.DESTINATION_TYPE, "LOCAL"))),
+        All((*source, Not(of_type(ask.SOURCE_TYPE, "UNICAST")))),
+        All((*source, Interface(ask.IN, "lo"))),
+        All((*destination, Not(of_type(ask.DESTINATION_TYPE, "UNICAST")))),
         All((*source, *destination)),
     ))  # fmt: skip
 

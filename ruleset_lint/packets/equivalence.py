@@ -27,6 +27,7 @@ from ruleset_lint.packets.finding import Finder
 from ruleset_lint.packets.formula import All, Formula, Interface, Not, Some, equal, in_state, of_type
 from ruleset_lint.packets.others import untouched
 from ruleset_lint.packets.parts import NOT_TRANSLATED
+from ruleset_lint.packets.reached_by import addresses_behind, astray, reached_by
 from ruleset_lint.packets.space import PacketSet
 from ruleset_lint.packets.statements import About, Case, Sides, Statement
 from ruleset_lint.packets.summary import reading_of
@@ -38,6 +39,8 @@ _ATTACHED = COURSES["outgoing"][COURSES["outgoing"].index(next(
 _NO_PROXY = (
     "what comes in is for this machine's addresses, what goes out from a service is from one (nothing has TPROXY)"
 )
+_OTHERS = "single addresses that FORWARD accepts packets to are not this machine's"
+_NO_SPOOFING = "what is forwarded has no source address of this machine (IPv4 sees to that, IPv6 does not)"
 _BY_THE_SAME_INTERFACE = "replies of servers behind the machine come by the interface by which the requests left"
 _KEPT = frozenset({"CONNMARK", "CONNSECMARK"})
 _MARKING = _KEPT | {"MARK", "SECMARK"}
@@ -177,7 +180,10 @@ def _case(pair: _Pair, found: _Found, tell: Tell) -> Case:
         return first, second
 
     helps = any(_helps(shape) for shape in pair.before.ruleset.by_shape)
-    case = Case(space, pair.counting, pair.role, starts, fates, attached, helps=helps)
+    behind = addresses_behind(pair.before.ruleset) if pair.translates and pair.services else frozenset()
+    if behind:
+        found.assumptions[_OTHERS] = None
+    case = Case(space, pair.counting, pair.role, starts, fates, attached, helps=helps, behind=behind)
     return _with_counters(pair, case, found)
 
 
@@ -247,11 +253,16 @@ def _existing(pair: _Pair, course: str, start: PacketSet, fates: Sides, found: _
     start = space.without(start, space.of(Some(tuple(map(is_misplaced, behind)))))
     if course == "forwarded":
         start = space.without(start, space.of(Some((Interface(ask.IN, "lo"), Interface(ask.OUT, "lo")))))
+    if course == "forwarded":
+        found.assumptions[_NO_SPOOFING] = None
+        start = space.without(start, space.of(of_type(ask.SOURCE_TYPE, "LOCAL")))
+        start = space.without(start, space.of(Some(tuple(_astray(pair, behind, found)))))
     if course == "outgoing":
         own = tuple(_foreign(end) for end in pair.services if not is_behind(end, pair.role))
         odd = space.of(Some(own))
     else:
-        here = [of_type(ask.DESTINATION_TYPE, name) for name in ("LOCAL", "BROADCAST", "MULTICAST", "ANYCAST")]
+        groups = ("MULTICAST", "ANYCAST") if space.family == 6 else ("BROADCAST", "MULTICAST", "ANYCAST")
+        here = [of_type(ask.DESTINATION_TYPE, name) for name in ("LOCAL", *groups)]
         wrong = here[0] if course == "forwarded" else Not(Some(tuple(here)))
         elsewhere = All((wrong, equal(ask.SNAT, 0), equal(ask.DNAT, 0)))
         events = [one for fate in fates for one in fate.events.items()]
@@ -262,6 +273,16 @@ def _existing(pair: _Pair, course: str, start: PacketSet, fates: Sides, found: _
             found.assumptions[_NO_PROXY] = None
         return space.without(start, odd)
     return start
+
+
+def _astray(pair: _Pair, behind: Sequence[Endpoint], found: _Found) -> Iterator[Formula]:
+    """Where NAT asks by which interface packets leave, what would leave by another than its server's is none."""
+    for end in behind if pair.translates else ():
+        if interfaces := reached_by(pair.before.ruleset, end):
+            found.assumptions[
+                f"{end.address} is reached by {', '.join(interfaces)}, as a rule says that accepts it"
+            ] = None
+            yield astray(end, interfaces)
 
 
 def _has_transparent_proxy(ruleset: Ruleset) -> bool:

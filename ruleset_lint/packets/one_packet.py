@@ -131,7 +131,7 @@ def _ends(passage: Passage) -> bool:
 def _reach(walk: Walk, hook: str, interfaces: Mapping[str, str]) -> None:
     """At a hook: the interfaces that packets have there.
 
-    POSTROUTING: measured with iptables 1.8.9, kernel 6.18; before kernel 5.7 `-i` saw none there.
+    POSTROUTING: measured with iptables 1.8.9, kernel 6.18; before kernel 5.5 (28f8bfd1ac94) `-i` saw none there.
     """
     sides = {"PREROUTING": (IN,), "INPUT": (IN,), "OUTPUT": (OUT,)}.get(hook, (IN, OUT))
     if walk.course == "outgoing":
@@ -158,12 +158,13 @@ def _go_on(walking: Walking, walk: Walk, step: Step) -> None:
         text = "its connection is not translated"
         ends = (SOURCE[way.family], SOURCE_PORT, DESTINATION[way.family], DESTINATION_PORT, DESTINATION_TYPE)
         way.guessed |= {of: text for of in ends if of not in way.unknown}
-    if step.hook == "PREROUTING" and way.moved:
+    told_local = way.values.get(DESTINATION_TYPE) == _LOCAL and DESTINATION_TYPE not in way.guessed
+    if step.hook == "PREROUTING" and (way.moved or told_local):
         _turn(walking, walk)
 
 
 def _turn(walking: Walking, walk: Walk) -> None:
-    """The course of a packet that got another destination: to this machine, or to another; one asked for stays."""
+    """The course of a packet by its destination: to this machine, or to another; one asked for stays if it can."""
     way = walk.way
     if walking.fixed and DESTINATION_TYPE in way.guessed:
         del way.guessed[DESTINATION_TYPE]

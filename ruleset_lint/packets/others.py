@@ -7,6 +7,7 @@ port that is redirected to this one, or a client whose port is kept by MASQUERAD
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets import parts
@@ -78,7 +79,11 @@ def _gives(case: Case, end: Endpoint, event: Translate, packets: PacketSet) -> b
     """Whether a destination may become the service's port, from another one or from another address."""
     space = case.space
     probe = Packet(space.family, {ask.PROTOCOL: end.protocol, ask.DESTINATION_PORT: end.service.port})
-    given = translate(event, probe, "PREROUTING").known.get(ask.DESTINATION_PORT, end.service.port)
+    made = translate(event, probe, "PREROUTING").known
+    given = made.get(ask.DESTINATION_PORT, end.service.port)
+    address = made.get(ask.DESTINATION[space.family])
+    if address in case.behind if end.address is None else address not in {None, int(ip_address(end.address))}:
+        return False
     keeps = "--to-port" not in event.text and ":" not in event.text.rpartition("]")[2]
     asked = [equal(ask.PROTOCOL, end.protocol), *([equal(ask.DESTINATION_PORT, end.service.port)] if keeps else [])]
     return given == end.service.port and not space.is_empty(space.both(packets, space.of(All(tuple(asked)))))

@@ -59,7 +59,7 @@ def acknowledges(endpoint: Endpoint) -> Formula:
 
 def resets() -> Formula:
     """Flags of what REJECT answers (nf_reject_ipv4.c: RST, or RST and ACK)."""
-    return Some((_RESET, Bits(ask.FLAGS, _KIND | URG | PSH, RST | ACK)))
+    return Bits(ask.FLAGS, FIN | SYN | RST | PSH | URG, RST)
 
 
 def errors(endpoint: Endpoint, family: int, *, inward: bool, ignored: bool = False) -> Formula:

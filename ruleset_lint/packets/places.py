@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets.course import CONNTRACK, Step
-from ruleset_lint.packets.formula import Between, Field, Interface
+from ruleset_lint.packets.formula import Between, Field, Interface, of_type
 from ruleset_lint.packets.space import Afterwards, PacketSet, Space
 from ruleset_lint.packets.store import Store, unknown
 
 CARRIED = Field("carried state", 1)
 """1: a packet on `lo` has the state with which it left by OUTPUT before anything is asked in PREROUTING."""
 SEES_INPUT = Field("input seen in POSTROUTING", 1)
-"""1: the kernel tells POSTROUTING by which interface a packet came, as it does from 5.7 on (ip_output)."""
+"""1: the kernel tells POSTROUTING by which interface a packet came, as it does from 5.5 on (commit 28f8bfd1ac94)."""
 _REROUTED = "rerouted"
 _TRACKED = (ask.STATE, ask.REPLY, ask.SNAT, ask.DNAT)
 
@@ -42,8 +42,10 @@ def at_hook(space: Space, store: Store, course: Sequence[Step], hook: str) -> Pa
     """Make the store that of packets at a hook; those that do not come as far.
 
     Source: ip_forward of net/ipv4/ip_forward.c and ip6_forward: one hop less before FORWARD is asked, none left is the
-    end. ip_output: from kernel 5.7 on POSTROUTING sees by which interface a packet came. Both measured with
-    kernel 6.18, iptables 1.8.9, nft and legacy; own packets have no such interface there.
+    end. ip_route_input_slow: what the table `local` knows is delivered here, unless `ip rule` asks another one first
+    or source routing is allowed. ip_output: from kernel 5.7 on POSTROUTING sees by which interface a packet came.
+    Hops and interfaces measured with kernel 6.18, iptables 1.8.9, nft and legacy; own packets have no such interface
+    there.
     """
     forwarded = any(step.hook == "FORWARD" for step in course)
     if hook == "PREROUTING" and forwarded:
@@ -51,8 +53,9 @@ def at_hook(space: Space, store: Store, course: Sequence[Step], hook: str) -> Pa
     elif hook == "FORWARD":
         store.restore(space, space.all, ask.OUT, space.names.bits)
         last = store.now(space, space.of(Between(ask.TTL, 0, 1)), {ask.TTL})
+        here = store.now(space, space.of(of_type(ask.DESTINATION_TYPE, "LOCAL")), {ask.DESTINATION_TYPE})
         _one_hop_less(space, store)
-        return last
+        return space.either(last, here)
     elif hook == "POSTROUTING" and forwarded:
         _without(space, store, ask.IN, space.contrary(space.literal(space.variables(SEES_INPUT, 1)[0])))
     elif hook == "POSTROUTING":

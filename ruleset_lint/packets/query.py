@@ -112,7 +112,7 @@ def _group(
 def _known(space: Space, start: PacketSet, found: Walked, backend: str) -> PacketSet:
     """The packets that were asked about, with what is known of the backend and of translated ones."""
     loaded = space.of(LOADED_BY_NFT)
-    care = space.both(start, loaded if backend == "nft" else space.contrary(loaded))
+    care = space.without(space.both(start, loaded if backend == "nft" else space.contrary(loaded)), found.stopped)
     for event, packets in found.events.items():
         if isinstance(event, Translate):
             for told in _translated(space, event.text):

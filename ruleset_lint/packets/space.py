@@ -16,12 +16,10 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from oxidd.bcdd import BCDDFunction, BCDDManager, BCDDSubstitution
-from oxidd.util import DDMemoryError
-
 from ruleset_lint.netfilter.values import ADDRESS_TYPES, STATES
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets.bounds import NotDecidedError
+from ruleset_lint.packets.diagrams import BCDDFunction, BCDDManager, BCDDSubstitution, DDMemoryError
 from ruleset_lint.packets.drawing import Pen
 from ruleset_lint.packets.formula import All, Between, Bits, Field, Formula, Interface, Not, Opaque, Some
 from ruleset_lint.packets.names import Names, classes
@@ -73,7 +71,7 @@ class Space:
         """Make a space; `deadline` is a time of `time.monotonic`, looked at before each operation."""
         self.family = family
         self.names: Names = classes(patterns)
-        self._deadline = deadline
+        self.deadline = deadline
         self._manager = BCDDManager(nodes, _CACHE, 1)
         self._numbers: dict[Hashable, range] = {}
         self._keys: list[Hashable] = []
@@ -207,7 +205,7 @@ class Space:
         return self._bounded(of.exists, cube)
 
     def _bounded(self, operation: Callable[..., PacketSet], *operands: object) -> PacketSet:
-        if self._deadline is not None and time.monotonic() > self._deadline:
+        if self.deadline is not None and time.monotonic() > self.deadline:
             raise NotDecidedError("it takes too long")
         try:
             return operation(*operands)

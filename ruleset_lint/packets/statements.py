@@ -61,6 +61,7 @@ class Case:
 
     `attached` walks packets that the kernel makes in answer to others, with the state that it gives them. `broken` are
     lists (`recent --name`) that hold other packets in the second. `helps`: a rule of the first assigns helpers.
+    `behind` are addresses of other machines.
     """
 
     space: Space
@@ -71,6 +72,7 @@ class Case:
     attached: Callable[[PacketSet], Sides]
     broken: frozenset[str] = frozenset()
     helps: bool = False
+    behind: frozenset[int] = frozenset()
 
     def among(self, course: str, *formulas: Formula) -> PacketSet:
         """Packets that begin a course, and for which formulas hold."""

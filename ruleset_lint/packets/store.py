@@ -16,10 +16,16 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets.effect import Assign, Replace
 from ruleset_lint.packets.formula import Opaque
 from ruleset_lint.packets.space import Afterwards, PacketSet, Space, Substitution, question
 
+TYPES = {
+    **dict.fromkeys(ask.SOURCE.values(), (ask.SOURCE_TYPE,)),
+    **dict.fromkeys(ask.DESTINATION.values(), (ask.DESTINATION_TYPE,)),
+}
+"""What is another one once an address is."""
 _CHANGES = 16  # kept apart for opaque questions; all more are one
 
 
@@ -96,8 +102,8 @@ class Store:
 
     def replace(self, space: Space, where: PacketSet, effect: Replace) -> None:
         """Make a field of some packets what nobody can tell, the same for the same text."""
-        of = effect.field
-        self.put(space, where, of, unknown(space, of, of.bits, effect.text), change=effect.text)
+        for of in (effect.field, *TYPES.get(effect.field, ())):
+            self.put(space, where, of, unknown(space, of, of.bits, effect.text), change=effect.text)
 
     def follow(self, space: Space, where: PacketSet, then: Store, asked: Iterable[Hashable]) -> None:
         """Change some packets as `then` does, which is about packets as this store leaves them.

@@ -25,7 +25,7 @@ from ruleset_lint.packets.formula import ALWAYS, STATE, Formula, Opaque, atoms
 from ruleset_lint.packets.meaning import Meanings
 from ruleset_lint.packets.remaining import Remaining
 from ruleset_lint.packets.space import Afterwards, PacketSet, Space, question
-from ruleset_lint.packets.store import Store
+from ruleset_lint.packets.store import TYPES, Store
 from ruleset_lint.packets.walk import bottom_up
 
 
@@ -55,7 +55,20 @@ def reading_of(*rulesets: Ruleset, deadline: float | None = None, meanings: Mean
     """How the rules of rulesets of one family are read, in a space made for them; each line is a place of its own."""
     patterns = {text for ruleset in rulesets for text in interface_patterns(ruleset)}
     space = Space(rulesets[0].family, patterns, deadline=deadline)
-    return Reading(space, (meanings or Meanings()).of, steps_of)
+    return Reading(space, _remembering((meanings or Meanings()).of), steps_of)
+
+
+def _remembering(meaning: Callable[[Rule], Formula]) -> Callable[[Rule], Formula]:
+    """The same, each rule read once; kept with its rule, so that no other can have its identity."""
+    known: dict[int, tuple[Rule, Formula]] = {}
+
+    def remembered(rule: Rule) -> Formula:
+        found = known.get(id(rule))
+        if found is None:
+            found = known[id(rule)] = rule, meaning(rule)
+        return found[1]
+
+    return remembered
 
 
 def interface_patterns(ruleset: Ruleset) -> set[str]:
@@ -105,12 +118,14 @@ class _Flow:
     counted: set[int] = field(default_factory=set)
 
 
-def summaries(reading: Reading, table: Table, hooks: Iterable[str]) -> dict[str, Summary]:
-    """A summary of each chain that these chains are, or that is below them.
+def summaries(
+    reading: Reading, table: Table, hooks: Iterable[str], known: dict[str, Summary] | None = None
+) -> dict[str, Summary]:
+    """A summary of each chain that these chains are, or that is below them; those that are known are not made again.
 
     Raises NotDecidedError, also for chains that call each other in a loop, which no kernel loads.
     """
-    known: dict[str, Summary] = {}
+    known = {} if known is None else known
     for hook in hooks:
         for name in bottom_up(table, hook) if hook in table.chains else ():
             if name not in known:
@@ -189,7 +204,7 @@ def _meet(flow: _Flow, rule: Rule, matched: PacketSet, effect: Effect) -> None:
             flow.asked.add(of)
             flow.store.assign(space, matched, effect, seen=of != STATE)
         case Replace(of, text):
-            flow.asked |= {of, Afterwards(of, text)}
+            flow.asked |= {one for old in (of, *TYPES.get(of, ())) for one in (old, Afterwards(old, text))}
             flow.store.replace(space, matched, effect)
         case Call(chain, goto):
             if chain not in flow.known:

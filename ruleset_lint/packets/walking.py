@@ -33,13 +33,15 @@ class Walked:
     """What becomes of the packets of a course. ACCEPT: they get through; all sets are of packets as they come.
 
     `store` is what they have become, `events` what happened to which of them, `untracked` those whose state was
-    answered before connection tracking. Two rulesets do the same if all of it is the same.
+    answered before connection tracking. Two rulesets do the same if all of it is the same. `stopped` are those among
+    the dropped ones that come to a hook's door only: they have no hop left, or are for this machine and not forwarded.
     """
 
     verdicts: Mapping[str, PacketSet]
     store: Store
     events: Mapping[Note | Translate, PacketSet]
     untracked: PacketSet
+    stopped: PacketSet
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -75,6 +77,7 @@ class _Way:
     alive: PacketSet
     untracked: PacketSet
     store: Store
+    stopped: PacketSet
     ended: dict[str, list[PacketSet]] = field(default_factory=dict)
     events: dict[Note | Translate, list[PacketSet]] = field(default_factory=dict)
 
@@ -109,13 +112,16 @@ def never_tracked(family: int) -> Formula:
 def walked(folded: Folded, course: Sequence[Step], start: PacketSet | None = None) -> Walked:
     """What becomes of the packets that start, by default of all that can. Raises NotDecidedError."""
     space = folded.reading.space
-    way = _Way(possible(space, course) if start is None else start, space.none, before_conntrack(space, course))
+    alive = possible(space, course) if start is None else start
+    way = _Way(alive, space.none, before_conntrack(space, course), space.none)
     translates = folded.translates()
     hook = ""
     for step in course:
         if step.hook != hook:
             hook = step.hook
-            way.end(space, "DROP", space.both(way.alive, at_hook(space, way.store, course, hook)))
+            stopped = space.both(way.alive, at_hook(space, way.store, course, hook))
+            way.stopped = space.either(way.stopped, stopped)
+            way.end(space, "DROP", stopped)
         if step.table == CONNTRACK:
             way.untracked = space.both(way.alive, at_conntrack(space, way.store))
         elif step.table == "nat":
@@ -128,6 +134,7 @@ def walked(folded: Folded, course: Sequence[Step], start: PacketSet | None = Non
         way.store,
         {event: space.any_of(sets) for event, sets in way.events.items()},
         way.untracked,
+        way.stopped,
     )
 
 
