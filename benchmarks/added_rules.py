@@ -15,12 +15,13 @@ from typing import NamedTuple
 from benchmarks.corpus import corpus
 from ruleset_lint.model.blocks import family_of
 from ruleset_lint.model.loading import load
+from ruleset_lint.model.made import is_own_rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.netfilter.services import Service
 from ruleset_lint.netfilter.values import PROTOCOLS
+from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.rewrite.notrack import Request, untrack
-from ruleset_lint.rewrite.printing import is_own_rule
 from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import decode
 
@@ -65,7 +66,7 @@ def accepted(ruleset: Ruleset) -> tuple[Service, ...]:
 
 def _one(ruleset: Ruleset, service: Service) -> Measured | None:
     start = time.process_time()
-    result = untrack(ruleset, Request((service,), even_administration=True))
+    result = untrack(ruleset, Request((Endpoint(service),), even_administration=True))
     seconds = time.process_time() - start
     if not result.services or result.refusals:
         return None

@@ -22,7 +22,6 @@ from kernel.situation import host, table
 from kernel.situations import SITUATIONS
 
 from ruleset_lint.model.loading import load
-from ruleset_lint.netfilter.services import Service
 from ruleset_lint.packets.difference import Difference, Proof
 from ruleset_lint.packets.endpoints import Role, parse_endpoint
 from ruleset_lint.packets.equivalence import prove
@@ -80,7 +79,7 @@ def test_services_are_compared_by_family() -> None:
 @pytest.mark.parametrize("name", ["limit", "recent-hitcount", "statistic"])
 def test_what_counts_the_first_packets_alike_is_said(name: str) -> None:
     situated = SITUATIONS[name]
-    made = untrack(load(parse(name, situated.ruleset)), Request((Service("tcp", 80),)))
+    made = untrack(load(parse(name, situated.ruleset)), Request((parse_endpoint("tcp/80"),)))
     found = compared(situated.ruleset, made.text, "tcp/80")
     assert found.equal
     assert any("counts alike: the same packets of tcp/80 come to it" in one for one in found.assumptions)

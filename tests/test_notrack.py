@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import difflib
 import re
+import time
 
 import pytest
 
 from ruleset_lint.model.loading import load
-from ruleset_lint.netfilter.services import Service, parse_service
+from ruleset_lint.packets.endpoints import Endpoint, parse_endpoint
 from ruleset_lint.rewrite.notrack import Request, Rewritten, untrack
+from ruleset_lint.rewrite.proof import proof_of
 from ruleset_lint.rewrite.service_packets import Dialect
 from ruleset_lint.syntax.iptables_save import parse
 
-WEB, DNS, SSH = Service("tcp", 80), Service("udp", 53), Service("tcp", 22)
+WEB, DNS, SSH = parse_endpoint("tcp/80"), parse_endpoint("udp/53"), parse_endpoint("tcp/22")
 ESTABLISHED = "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT"
 JUMP = "-A INPUT ! -i lo -p tcp -m tcp --dport 80 -m addrtype --dst-type LOCAL -m conntrack --ctstate UNTRACKED"
 NEW_WEB = "-A INPUT -p tcp -m state --state NEW -m tcp --dport 80 -j ACCEPT"
+ONE_WAY = "*raw\n-A PREROUTING -p tcp -m tcp --dport 80 -j NOTRACK\nCOMMIT\n"
 NEW_DNS = "-A INPUT -p udp -m state --state NEW -m udp --dport 53 -j ACCEPT"
 
 
@@ -26,7 +29,7 @@ def ruleset(*rules: str, chains: str = "", output: str = "ACCEPT", more: str = "
 
 
 def rewrite(
-    text: str, *services: Service, family: int = 4, dialect: Dialect | None = None, **options: bool
+    text: str, *services: Endpoint, family: int = 4, dialect: Dialect | None = None, **options: bool
 ) -> Rewritten:
     request = Request(services or (WEB,), dialect or Dialect(), **options)
     return untrack(load(parse("test", text), family), request)
@@ -99,10 +102,29 @@ def test_the_raw_table_goes_behind_the_others() -> None:
 
 
 def test_rules_that_untrack_one_way_are_replaced() -> None:
-    raw = "*raw\n-A PREROUTING -p tcp -m tcp --dport 80 -j NOTRACK\nCOMMIT\n"
-    after = rewrite(ruleset(ESTABLISHED, NEW_WEB, more=raw)).text
+    after = rewrite(ruleset(ESTABLISHED, NEW_WEB, chains=":FORWARD DROP [0:0]", more=ONE_WAY)).text
     assert "-j NOTRACK" not in after
     assert after.count("--notrack") == 2
+
+
+def test_what_they_do_for_forwarded_packets_stays() -> None:
+    text = ruleset(ESTABLISHED, NEW_WEB, chains=":FORWARD ACCEPT [0:0]", more=ONE_WAY)
+    after = rewrite(text)
+    assert changed(after, "-") == ["-A PREROUTING -p tcp -m tcp --dport 80 -j NOTRACK"]
+    assert "-A PREROUTING -m addrtype ! --dst-type LOCAL -p tcp -m tcp --dport 80 -j NOTRACK" in added(after)
+    assert rewrite(after.text).text == after.text
+
+
+def test_that_answers_from_others_are_tracked_again_is_said() -> None:
+    raw = "*raw\n-A PREROUTING -p tcp -m tcp --sport 80 -j NOTRACK\nCOMMIT\n"
+    after = rewrite(ruleset(ESTABLISHED, NEW_WEB, more=raw))
+    assert "-j NOTRACK" not in after.text
+    assert [(warning.code, warning.rule and warning.rule.line.number) for warning in after.warnings] == [("W", 8)]
+
+
+def test_rules_for_others_that_clients_may_send_from_are_no_reason() -> None:
+    raw = "*raw\n-A PREROUTING -p tcp -m tcp --sport 443 -j NOTRACK\nCOMMIT\n"
+    assert rewrite(ruleset(ESTABLISHED, NEW_WEB, more=raw)).refusals == ()
 
 
 def test_files_that_insert_rules_get_theirs_in_front_of_all() -> None:
@@ -146,6 +168,9 @@ def nat(rule: str) -> str:
     return f"*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n{rule}\nCOMMIT\n"
 
 
+HELPER_OF_ALL = (
+    "*raw\n:h - [0:0]\n-A PREROUTING -j h\n-A OUTPUT -j h\n-A h -p tcp --dport 1723 -j CT --helper pptp\nCOMMIT"
+)
 ALL_TCP_UNTRACKED = "*raw\n-A PREROUTING -p tcp -j NOTRACK\nCOMMIT"
 NTP, SQUID = "-A INPUT -p udp -m udp --dport 123 -j ACCEPT", "-A INPUT -p tcp -m tcp --dport 3128 -j ACCEPT"
 MASQUERADE = nat("-A POSTROUTING -o eth0 -j MASQUERADE")
@@ -167,6 +192,11 @@ REFUSED = {
     ),
     "a state that is none": ("R3", "tcp/80", ruleset("-A INPUT -m conntrack --ctstate DNAT -j ACCEPT", NEW_WEB)),
     "limit on UDP": ("R4", "udp/53", ruleset(ESTABLISHED, new("udp/53", "-m limit --limit 9/sec"))),
+    "UDP whose first packet is long": (
+        "R4",
+        "udp/53",
+        ruleset(ESTABLISHED, new("udp/53", "-m length --length 100:512")),
+    ),
     "UDP whose later packets are refused": ("R4", "udp/53", ruleset(NEW_DNS)),
     "a queue": ("R6", "tcp/80", ruleset("-A INPUT -p tcp -m tcp --dport 80 -j NFQUEUE", NEW_WEB)),
     "the time of day": ("R6", "tcp/80", ruleset(new("tcp/80", "-m time --timestart 08:00"))),
@@ -185,7 +215,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("code", "service", "text"), REFUSED.values(), ids=REFUSED)
 def test_refused_with_the_reason_and_nothing_written(code: str, service: str, text: str) -> None:
-    result = rewrite(text, parse_service(service))
+    result = rewrite(text, parse_endpoint(service))
     assert code in {refusal.code for refusal in result.refusals}
     assert not result.changed
 
@@ -196,7 +226,15 @@ UNCONCERNED = {
     ),
     "connlimit of UDP": ruleset("-A INPUT -p udp -m connlimit --connlimit-above 9 -j DROP", ESTABLISHED, NEW_WEB),
     "DNAT of UDP": ruleset(ESTABLISHED, NEW_WEB, more=nat("-A PREROUTING -p udp -j DNAT --to-destination 10.0.0.5")),
+    "DNAT to another machine's port": ruleset(
+        ESTABLISHED,
+        NEW_WEB,
+        "-A FORWARD -d 10.0.0.5/32 -p tcp --dport 80 -j ACCEPT",
+        chains=":FORWARD DROP [0:0]",
+        more=nat("-A PREROUTING -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.0.0.5:80"),
+    ),
     "web beside MASQUERADE": ruleset(ESTABLISHED, NEW_WEB, more=MASQUERADE),
+    "a helper of another port": ruleset(ESTABLISHED, NEW_WEB, more=HELPER_OF_ALL),
 }
 
 
@@ -205,6 +243,12 @@ def test_what_does_not_concern_the_service_is_no_reason(text: str) -> None:
     result = rewrite(text)
     assert result.refusals == ()
     assert result.changed
+    assert proof_of(result, deadline=time.monotonic() + 60).equal
+
+
+def test_masquerade_of_another_protocol_is_no_reason() -> None:
+    tcp = nat("-A POSTROUTING -s 10.0.0.0/24 -p tcp -j MASQUERADE")
+    assert rewrite(ruleset(ESTABLISHED, NEW_DNS, more=tcp), DNS).refusals == ()
 
 
 def test_the_administration_service_is_untracked_when_asked_for_twice() -> None:
@@ -213,7 +257,7 @@ def test_the_administration_service_is_untracked_when_asked_for_twice() -> None:
 
 
 def test_a_service_that_nothing_accepts_is_left_alone() -> None:
-    result = rewrite(ruleset(ESTABLISHED, NEW_WEB), Service("tcp", 8443))
+    result = rewrite(ruleset(ESTABLISHED, NEW_WEB), parse_endpoint("tcp/8443"))
     assert not result.changed
     assert [warning.code for warning in result.warnings] == ["R0"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import time
 from pathlib import Path
@@ -12,10 +13,11 @@ from kernel.situation import Situation
 from kernel.situations import SITUATIONS
 from running import Command, Put
 
+from benchmarks.made_firewalls import made_firewall
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.netfilter.services import Service
 from ruleset_lint.packets.difference import Decision, Difference, Proof
+from ruleset_lint.packets.endpoints import parse_endpoint
 from ruleset_lint.packets.packet_text import read_packet
 from ruleset_lint.rewrite import grading, proof
 from ruleset_lint.rewrite.notrack import Request, untrack
@@ -91,8 +93,8 @@ def test_only_ways_on_which_packets_go_are_counted() -> None:
 
 def test_a_rewrite_is_compared_with_the_rules_before_any_rewrite() -> None:
     situation = SITUATIONS["base"]
-    first = untrack(load(parse("first", situation.ruleset)), Request((Service("tcp", 80),)))
-    asked = Request((Service("tcp", 80), Service("tcp", 22)), even_administration=True)
+    first = untrack(load(parse("first", situation.ruleset)), Request((parse_endpoint("tcp/80"),)))
+    asked = Request((parse_endpoint("tcp/80"), parse_endpoint("tcp/22")), even_administration=True)
     again = untrack(load(parse("again", first.text)), asked)
     assert "NT-" in first.text
     assert [rule.values for rule in again.base.rules] == [
@@ -106,7 +108,7 @@ OWN = {name: one for name, one in SITUATIONS.items() if not any(service.server f
 
 
 def rewritten(situation: Situation) -> tuple[str, Proof] | None:
-    services = tuple(Service(service.protocol, service.port) for service in situation.services)
+    services = tuple(service.endpoint(situation.family) for service in situation.services)
     made = untrack(load(parse(situation.id, situation.ruleset), situation.family), Request(services))
     return (made.text, proof_of(made, deadline=time.monotonic() + 60)) if made.changed else None
 
@@ -119,8 +121,21 @@ def test_rewrites_are_proven(name: str) -> None:
         assert made[1].outcome == "equal"
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_rewrites_of_made_firewalls_are_proven(seed: int) -> None:
+    text, service, family = made_firewall(random.Random(seed))
+    asked = Request((service.endpoint(family),))
+    made = untrack(load(parse("made", text), family), asked)
+    if made.refusals:
+        assert {refusal.code for refusal in made.refusals} == {"R4"}
+        return
+    assert made.changed
+    assert [in_words(one) for one in proof_of(made, deadline=time.monotonic() + 60).differences] == []
+    assert untrack(load(parse("again", made.text), family), asked).text == made.text
+
+
 def test_a_rule_left_out_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = untrack(load(parse("x", SITUATIONS["output-drop"].ruleset)), Request((Service("tcp", 80),)))
+    made = untrack(load(parse("x", SITUATIONS["output-drop"].ruleset)), Request((parse_endpoint("tcp/80"),)))
     lines = made.text.splitlines(keepends=True)
     answers = [number for number, line in enumerate(lines) if line.startswith("-A OUTPUT") and "ACK ACK" in line]
     broken = "".join(line for number, line in enumerate(lines) if number not in answers)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ruleset_lint.model.loading import load
-from ruleset_lint.netfilter.services import Service
+from ruleset_lint.packets.endpoints import parse_endpoint
 from ruleset_lint.packets.formula import (
     DESTINATION_PORT,
     DESTINATION_TYPE,
@@ -49,7 +49,7 @@ from ruleset_lint.rewrite.simplify import simplified
 from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.syntax.words import quote
 
-WEB = Service("tcp", 80)
+WEB = parse_endpoint("tcp/80")
 ESTABLISHED = "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT"
 NEW_WEB = "-A INPUT -p tcp -m state --state NEW -m tcp --dport 80 -j ACCEPT"
 REPLY = "-A OUTPUT -m state --state RELATED,ESTABLISHED -j ACCEPT"

@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 from ruleset_lint.lint import Edit, Fix, Place, Safety, at_rule
 from ruleset_lint.model.combination import BACKENDS
 from ruleset_lint.model.loadability import breaks
+from ruleset_lint.model.made import is_own_rule
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Use
@@ -84,8 +85,11 @@ class Reach(NamedTuple):
 
 
 def dead_rules(ruleset: Ruleset) -> tuple[Dead, ...]:
-    """The rules that no packet matches, but those whose chain no packet enters. Raises NotDecidedError."""
-    return _decided(_reach(ruleset)).dead
+    """The rules that no packet matches, but those whose chain no packet enters. Raises NotDecidedError.
+
+    None that a rewrite has left behind by untracking its packets: it is what they are decided by without the rewrite.
+    """
+    return tuple(dead for dead in _decided(_reach(ruleset)).dead if not any(map(is_own_rule, dead.because)))
 
 
 def dead_jumps(ruleset: Ruleset) -> tuple[Rule, ...]:

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets import parts
 from ruleset_lint.packets.effect import Translate
-from ruleset_lint.packets.endpoints import Endpoint, away
+from ruleset_lint.packets.endpoints import Endpoint, away, towards
 from ruleset_lint.packets.fate import VERDICT
-from ruleset_lint.packets.formula import ALWAYS, All, Not, Some, of_type
+from ruleset_lint.packets.formula import ALWAYS, All, Formula, Not, Some, of_type
 from ruleset_lint.packets.opened import lasting, mirrored, quoted_by_errors
 from ruleset_lint.packets.others import others
 from ruleset_lint.packets.served import Service, service_of
@@ -25,6 +25,7 @@ from ruleset_lint.packets.space import PacketSet
 from ruleset_lint.packets.statements import About, Case, Statement
 
 REJECTED = "REJECT tcp-reset"
+_HELPER = "CT --helper"
 _TO_ONE = Not(Some(tuple(of_type(ask.DESTINATION_TYPE, name) for name in ("BROADCAST", "MULTICAST", "ANYCAST"))))
 """No group is told of an error (RFC 1122, 3.2.2; RFC 4443, 2.4)."""
 _OWN = All((_TO_ONE, of_type(ask.SOURCE_TYPE, "LOCAL")))
@@ -53,9 +54,14 @@ def _genuine(service: Service) -> Iterator[Statement]:
         yield case.same(About("E1", f"first packet of a connection to {end}", course, opening))
     going_on = service.to(parts.ESTABLISHED, parts.ORIGINAL, parts.goes_on(end))
     later = space.both(space.both(going_on, lasting(space, service.opened)), service.untracked(service.inward))
-    yield case.same(About("E1", f"later packet of a connection to {end}", service.inward, later))
+    yield _no_first(case.same(About("E1", f"later packet of a connection to {end}", service.inward, later)))
     replies = space.both(_replies(service), service.untracked(service.outward))
-    yield case.same(About("E1", f"reply of {end}", service.outward, replies))
+    yield _no_first(case.same(About("E1", f"reply of {end}", service.outward, replies)))
+
+
+def _no_first(statement: Statement) -> Statement:
+    """The same of packets that begin nothing: a connection gets its helper with its first (init_conntrack)."""
+    return statement._replace(apart=tuple(one for one in statement.apart if not one[0].startswith(_HELPER)))
 
 
 def _replies(service: Service) -> PacketSet:
@@ -96,15 +102,22 @@ def _asked(service: Service) -> PacketSet:
 
 def _resets(service: Service) -> Iterator[Statement]:
     """E1: resets that REJECT answers to packets of the service, RELATED before and INVALID after."""
+    end, family, role = service.end, service.case.space.family, service.case.role
+    yield from _reset(service, service.inward, service.to(), away(end, family, role), f"for {end}")
+    if service.behind:
+        yield from _reset(service, service.outward, _replies(service), towards(end, family, role), f"to {end}")
+
+
+def _reset(service: Service, course: str, packets: PacketSet, sent: Formula, words: str) -> Iterator[Statement]:
+    """The same of resets that are sent so, in answer to some packets of a course."""
     case, space = service.case, service.case.space
-    rejected = space.both(service.to(), case.fates[service.inward][0].verdicts.get(REJECTED, space.none))
+    rejected = space.both(packets, case.fates[course][0].verdicts.get(REJECTED, space.none))
     if space.is_empty(rejected):
         return
-    source = away(service.end, space.family, case.role)
-    made = case.among("outgoing", source, parts.resets(), parts.RELATED, parts.ORIGINAL, parts.NOT_TRANSLATED)
+    made = case.among("outgoing", sent, parts.resets(), parts.RELATED, parts.ORIGINAL, parts.NOT_TRANSLATED)
     made = space.both(made, mirrored(space, rejected, forwarded=False))
     first, second = case.attached(made)
-    about = About("E1", f"reset that REJECT sends for {service.end}", "outgoing", made, state="INVALID")
+    about = About("E1", f"reset that REJECT sends {words}", "outgoing", made, state="INVALID")
     yield case.same(about, (first, second.mapped(case.given("INVALID"))))
 
 

@@ -180,7 +180,8 @@ def _case(pair: _Pair, found: _Found, tell: Tell) -> Case:
         return first, second
 
     helps = any(_helps(shape) for shape in pair.before.ruleset.by_shape)
-    behind = addresses_behind(pair.before.ruleset) if pair.translates and pair.services else frozenset()
+    own = any(not is_behind(end, pair.role) for end in pair.services)
+    behind = addresses_behind(pair.before.ruleset) if own and pair.translates else frozenset()
     if behind:
         found.assumptions[_OTHERS] = None
     case = Case(space, pair.counting, pair.role, starts, fates, attached, helps=helps, behind=behind)

@@ -12,8 +12,8 @@ from ipaddress import ip_address
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets import parts
 from ruleset_lint.packets.effect import Translate
-from ruleset_lint.packets.endpoints import Endpoint, away
-from ruleset_lint.packets.formula import All, Not, Packet, equal
+from ruleset_lint.packets.endpoints import Endpoint, away, towards
+from ruleset_lint.packets.formula import All, Formula, Not, Packet, Some, equal
 from ruleset_lint.packets.served import Service
 from ruleset_lint.packets.space import PacketSet
 from ruleset_lint.packets.statements import About, Case, Statement
@@ -48,11 +48,18 @@ def _touched(service: Service, course: str) -> PacketSet:
         for inward, where in service.ways_of_errors() if where == course for ignored in (False, True)
     ]  # fmt: skip
     resets = (
-        case.among(course, away(service.end, space.family, case.role), parts.resets(), parts.INVALID)
+        case.among(course, _sent_by_reject(service), parts.resets(), parts.INVALID)
         if course == "outgoing"
         else space.none
     )
     return space.any_of([service.own(course), service.own(course, Not(parts.NOT_TRANSLATED)), *errors, resets])
+
+
+def _sent_by_reject(service: Service) -> Formula:
+    """What it may answer in the service's name, and to a server behind in the name of its clients."""
+    family, role = service.case.space.family, service.case.role
+    ends = (away(service.end, family, role), *([towards(service.end, family, role)] if service.behind else []))
+    return Some(ends)
 
 
 def _translated(service: Service, course: str) -> Iterator[Statement]:

@@ -43,7 +43,7 @@ def at_hook(space: Space, store: Store, course: Sequence[Step], hook: str) -> Pa
 
     Source: ip_forward of net/ipv4/ip_forward.c and ip6_forward: one hop less before FORWARD is asked, none left is the
     end. ip_route_input_slow: what the table `local` knows is delivered here, unless `ip rule` asks another one first
-    or source routing is allowed. ip_output: from kernel 5.7 on POSTROUTING sees by which interface a packet came.
+    or source routing is allowed. ip_output: from kernel 5.5 on POSTROUTING sees by which interface a packet came.
     Hops and interfaces measured with kernel 6.18, iptables 1.8.9, nft and legacy; own packets have no such interface
     there.
     """

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.netfilter.services import Service
 from ruleset_lint.packets.difference import Proof
+from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.rewrite.dialects import common_dialect
 from ruleset_lint.rewrite.new_file import NewFile, relative_path
 from ruleset_lint.rewrite.notrack import Request, Rewritten, untrack
@@ -67,7 +67,7 @@ def _telling(dialect: Dialect) -> tuple[tuple[str, bool], ...]:
     return ("addrtype", dialect.has_addrtype), ("u32", dialect.has_u32)
 
 
-def refusals(families: Sequence[FamilyPlan], services: Sequence[Service]) -> Iterator[Reason]:
+def refusals(families: Sequence[FamilyPlan], services: Sequence[Endpoint]) -> Iterator[Reason]:
     """What is in the way, in any family; and services that none of them accepts."""
     for family in families:
         yield from map(of_refusal, family.rewritten.refusals)
@@ -78,7 +78,7 @@ def refusals(families: Sequence[FamilyPlan], services: Sequence[Service]) -> Ite
     yield from _absent(families, services)
 
 
-def _absent(families: Sequence[FamilyPlan], services: Sequence[Service]) -> Iterator[Reason]:
+def _absent(families: Sequence[FamilyPlan], services: Sequence[Endpoint]) -> Iterator[Reason]:
     """Services that no family accepts; one that only one family serves is served."""
     for service in services:
         found = [
@@ -88,9 +88,12 @@ def _absent(families: Sequence[FamilyPlan], services: Sequence[Service]) -> Iter
                 if (refusal.code, refusal.service) == (_NOT_ACCEPTED, service)
             ]
             for family in families
+            if service.family in (None, family.family)
         ]
-        if all(found):
+        if found and all(found):
             yield of_refusal(found[0][0])
+        elif not found:
+            yield Reason("R0", f"no ruleset of IPv{service.family} that tracks connections is given", str(service))
 
 
 def warnings(families: Sequence[FamilyPlan]) -> Iterator[Reason]:
@@ -110,7 +113,7 @@ def warnings(families: Sequence[FamilyPlan]) -> Iterator[Reason]:
 def _exposed(family: FamilyPlan) -> Iterator[Reason]:
     """What a release without some match cannot tell apart."""
     dialect = family.dialect
-    errors = sorted({service for service, made in family.rewritten.diversions if "ICMP" in made.purpose})
+    errors = dict.fromkeys(service for service, made in family.rewritten.diversions if "ICMP" in made.purpose)
     for service in errors if not dialect.has_u32 else ():
         reason = "without the u32 match all ICMP errors of the types are accepted, whatever connection they are about"
         yield Reason("W", reason, str(service), family.path)
@@ -124,8 +127,11 @@ def ruleset_file(family: FamilyPlan) -> NewFile:
     rewritten = family.rewritten
     hooks = dict.fromkeys(f"{diversion.table} {diversion.hook}" for _, diversion in rewritten.diversions)
     services = ", ".join(map(str, rewritten.services))
+    own = ", ".join(str(end) for end in rewritten.services if end.address is None)
+    behind = ", ".join(str(end) for end in rewritten.services if end.address)
     reasons = (
-        f"{services}: untracked in raw PREROUTING and OUTPUT",
+        *([f"{own}: untracked in raw PREROUTING and OUTPUT"] if own else []),
+        *([f"{behind}: untracked in raw PREROUTING, where it is forwarded"] if behind else []),
         *(f"packets of {services} are decided at the top of {hook}, as its rules decide them" for hook in hooks),
         "the raw table stands last, so that it is loaded last",
     )

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ruleset_lint.model.blocks import Block
+from ruleset_lint.model.made import is_own_chain, is_own_rule
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.rewrite.printing import is_own_chain, is_own_rule
 from ruleset_lint.syntax.document import Document
 from ruleset_lint.syntax.iptables_save import words
 from ruleset_lint.syntax.nodes import ChainLine, Node, RuleLine

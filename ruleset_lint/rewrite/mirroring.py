@@ -1,7 +1,7 @@
 """What a condition on the packets of one direction says of the replies. Knows no chain.
 
-Interfaces do not mirror on a host, whose replies may leave by another one; what a packet carries beside its tuple is
-not the same in the reply either. Such conditions have no mirror.
+Interfaces do not mirror on a host, whose replies may leave by another one; on a router `-i` and `-o` change
+places. What a packet carries beside its tuple is not the same in the reply. Such conditions have no mirror.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ruleset_lint.rewrite.conditions import Asked
 from ruleset_lint.rewrite.program import Condition
 
 _SWAPPED = {
-    "-s": "-d", "-d": "-s",
+    "-s": "-d", "-d": "-s", "-i": "-o", "-o": "-i",
     "--sport": "--dport", "--dport": "--sport", "--sports": "--dports", "--dports": "--sports", "--ports": "--ports",
     "--src-range": "--dst-range", "--dst-range": "--src-range",
     "--src-type": "--dst-type", "--dst-type": "--src-type",
@@ -19,12 +19,13 @@ _SWAPPED = {
 _MATCHES = frozenset({"tcp", "udp", "udplite", "sctp", "dccp", "multiport", "iprange", "addrtype"})
 
 
-def mirrored(one: Asked) -> Condition | None:
-    """The condition for the reply, None if there is none."""
+def mirrored(one: Asked, *, interfaces: bool = False) -> Condition | None:
+    """The condition for the reply, None if there is none. `interfaces`: a router's, by which it leaves and comes."""
     words = one.condition.words
     if one.part is None:
         swapped = tuple(_SWAPPED.get(word, word) for word in words)
-        return Condition(swapped, _SWAPPED[one.subject]) if one.subject in ("-s", "-d") else None
+        known = ("-s", "-d", "-i", "-o") if interfaces else ("-s", "-d")
+        return Condition(swapped, _SWAPPED[one.subject]) if one.subject in known else None
     if one.part.name == "set":
         return _mirrored_set(words)
     if one.part.name not in _MATCHES or any(use.option.name not in _SWAPPED for use in _uses(one)):

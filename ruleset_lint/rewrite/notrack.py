@@ -11,26 +11,33 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
-from ruleset_lint.model.loading import load
-from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.tracking import untracks
 from ruleset_lint.netfilter.services import ADMINISTRATION, Service
-from ruleset_lint.netfilter.values import PROTOCOLS
+from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.packets.sketch import Answer, answer
-from ruleset_lint.rewrite.layout import Additions, additions, removals
+from ruleset_lint.packets.walk import rules_on_way
+from ruleset_lint.rewrite.handwritten import of_clients, without
+from ruleset_lint.rewrite.layout import Additions, additions
 from ruleset_lint.rewrite.opening import UndecidableError
+from ruleset_lint.rewrite.outcome import TELLING
 from ruleset_lint.rewrite.printing import action_words, called_routines, chain_lines, chain_names, rule_line
 from ruleset_lint.rewrite.program import ACCEPT, Call, Return, Step, Workshop, depth, merge, only_action
 from ruleset_lint.rewrite.refusals import Refusal, refusals
 from ruleset_lint.rewrite.roles import Diversion, diversions, notrack_rules
-from ruleset_lint.rewrite.service_packets import DEFAULT_DIALECT, Dialect, Work, incoming, opening, outgoing
+from ruleset_lint.rewrite.service_packets import (
+    DEFAULT_DIALECT,
+    Dialect,
+    Work,
+    in_state,
+    opening,
+)
 from ruleset_lint.rewrite.simplify import simplified
 from ruleset_lint.rewrite.specialise import specialise
-from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import apply_edits
 
 FEWEST = 2  # rules that stand at the top of a built-in chain themselves; more are behind a jump, asked once
+_TRACKED_AGAIN = "this rule is taken out: tracked again are connections that this machine opens to others' port"
 DEEPEST = 15  # calls below a built-in chain; nft refuses more (measured: 15 user chains load, 16 do not)
 
 
@@ -38,7 +45,7 @@ DEEPEST = 15  # calls below a built-in chain; nft refuses more (measured: 15 use
 class Request:
     """What is to be untracked, and how the host spells it."""
 
-    services: tuple[Service, ...]
+    services: tuple[Endpoint, ...]
     dialect: Dialect = DEFAULT_DIALECT
     administration: Service = ADMINISTRATION
     even_administration: bool = False
@@ -54,8 +61,8 @@ class Rewritten:
     ruleset: Ruleset
     base: Ruleset
     text: str
-    services: tuple[Service, ...]
-    diversions: tuple[tuple[Service, Diversion], ...]
+    services: tuple[Endpoint, ...]
+    diversions: tuple[tuple[Endpoint, Diversion], ...]
     refusals: tuple[Refusal, ...]
     warnings: tuple[Refusal, ...]
 
@@ -67,12 +74,17 @@ class Rewritten:
 
 def untrack(ruleset: Ruleset, request: Request) -> Rewritten:
     """The ruleset with the services untracked; with refusals, the text is the old one."""
-    base = _base(ruleset, request.services)
-    found = [refusal for service in request.services for refusal in _reasons(base, ruleset, service, request)]
+    asked = tuple(end for end in request.services if end.family in (None, ruleset.family))
+    base = without(ruleset, asked, request.dialect)
+    found = [refusal for service in asked for refusal in _reasons(base, ruleset, service, request)]
+    found += [
+        Refusal("W", end, f"{_TRACKED_AGAIN} {end.service.port}", ruleset, rule, warning=True)
+        for end, rule in of_clients(ruleset, asked, request.dialect)
+    ]
     absent = {refusal.service for refusal in found if refusal.code == "R0"}
     refused = tuple(refusal for refusal in found if not refusal.warning and refusal.service not in absent)
     warnings = tuple(refusal for refusal in found if refusal.warning and refusal.service not in absent)
-    services = tuple(service for service in request.services if service not in absent)
+    services = tuple(service for service in asked if service not in absent)
     missing = tuple(refusal for refusal in found if refusal.code == "R0")
     nothing = Rewritten(ruleset, base, ruleset.document.text, (), (), refused, (*missing, *warnings))
     if refused or not services:
@@ -80,25 +92,31 @@ def untrack(ruleset: Ruleset, request: Request) -> Rewritten:
     return _build(base, ruleset, services, request, replace(nothing, services=services))
 
 
-def _reasons(base: Ruleset, ruleset: Ruleset, service: Service, request: Request) -> Iterator[Refusal]:
+def _reasons(base: Ruleset, ruleset: Ruleset, service: Endpoint, request: Request) -> Iterator[Refusal]:
     work = Work(Workshop(), base, service, request.dialect)
     yield from refusals(work, administration=request.administration, even_administration=request.even_administration)
     yield from _untracked_beside(work, ruleset)
 
 
 def _untracked_beside(work: Work, ruleset: Ruleset) -> Iterator[Refusal]:
-    """Raw rules that untrack more than the service: they cannot be replaced, and would change what is measured by."""
+    """Raw rules that untrack more than the service: they cannot be replaced, and would change what is measured by.
+
+    One for another port on the other side meets only clients that send from it; what becomes of those is proven.
+    """
     for rule in work.ruleset.where(untracks):
-        sketch = incoming(work) if rule.chain != "OUTPUT" else outgoing(work)
-        if answer(rule, sketch) is not Answer.NO:
+        sketches = [sketch for chain, sketch in work.raw if rule.chain not in {"PREROUTING", "OUTPUT"} - {chain}]
+        others = [rule.source_ports if sketch.destination_port else rule.destination_ports for sketch in sketches]
+        if any(
+            not test and answer(rule, sketch) is not Answer.NO for sketch, test in zip(sketches, others, strict=True)
+        ):
             reason = "it is untracked already, by a rule that untracks more than this service"
-            yield Refusal("R9", work.service, reason, ruleset, rule)
+            yield Refusal("R9", work.endpoint, reason, ruleset, rule)
 
 
 def _build(
-    base: Ruleset, ruleset: Ruleset, services: Sequence[Service], request: Request, nothing: Rewritten
+    base: Ruleset, ruleset: Ruleset, services: Sequence[Endpoint], request: Request, nothing: Rewritten
 ) -> Rewritten:
-    done: list[tuple[Service, Diversion]] = []
+    done: list[tuple[Endpoint, Diversion]] = []
     tables: dict[str, Additions] = {}
     for service in services:
         work = Work(Workshop(), base, service, request.dialect)
@@ -115,41 +133,28 @@ def _build(
     return replace(nothing, text=text, diversions=tuple(done))
 
 
-def _base(ruleset: Ruleset, services: Sequence[Service]) -> Ruleset:
-    """The ruleset without what an earlier rewrite made, and without raw rules for just these services."""
-    unwanted = [rule for rule in ruleset.where(untracks) if _untracks_only(rule, services)]
-    edits = removals(ruleset, unwanted)
-    if not edits:
-        return ruleset
-    text = apply_edits(ruleset.document.text, edits)
-    return load(parse(ruleset.document.path, text), ruleset.family, fragment=ruleset.fragment)
-
-
-def _untracks_only(rule: Rule, services: Sequence[Service]) -> bool:
-    """Whether a raw rule untracks nothing but services, requests or replies."""
-    protocol = rule.protocol
-    tests = [test for test in (rule.source_ports, rule.destination_ports) if test]
-    if protocol is None or protocol.negated or len(tests) != 1 or tests[0].negated:
-        return False
-    ports = {service.port for service in services if PROTOCOLS[service.protocol] == protocol.value}
-    return all(low == high and low in ports for low, high in tests[0].value)
-
-
 def _udp_reply_refused(work: Work) -> Refusal | None:
     """For UDP every packet is judged as the first: what is accepted as NEW must be accepted as ESTABLISHED too."""
-    if work.service.protocol != "udp" or work.ruleset.chain("filter", "INPUT") is None:
+    if work.service.protocol != "udp" or work.ruleset.chain("filter", work.hook) is None:
         return None
-    new = specialise(work.workshop, work.ruleset, "filter", "INPUT", opening(work))
-    later = specialise(work.workshop, work.ruleset, "filter", "INPUT", replace(opening(work), state="ESTABLISHED"))
-    if later is new or only_action(later) == ACCEPT:
+    new, later = (
+        specialise(work.workshop, work.ruleset, "filter", work.hook, in_state(opening(work), state))
+        for state in ("NEW", "ESTABLISHED")
+    )
+    if later is new:
         return None
-    return Refusal("R4", work.service, "its later packets are not accepted wherever its first ones are", work.ruleset)
+    for rule in rules_on_way(work.ruleset, "filter", work.hook, opening(work)):
+        if any(part.entry and part.entry.first_packet for part in rule.shape.matches) and rule.target not in TELLING:
+            return Refusal("R4", work.endpoint, "no UDP packet tells whether it is the first one", work.ruleset, rule)
+    if only_action(later) == ACCEPT:
+        return None
+    return Refusal("R4", work.endpoint, "its later packets are not accepted wherever its first ones are", work.ruleset)
 
 
 def _too_deep(work: Work, made: Sequence[Diversion]) -> Refusal | None:
     if all(depth(diversion.routine) + _existing_depth(work, diversion.table) <= DEEPEST for diversion in made):
         return None
-    return Refusal("R6", work.service, f"its chains would nest deeper than {DEEPEST}, which nft refuses", work.ruleset)
+    return Refusal("R6", work.endpoint, f"its chains would nest deeper than {DEEPEST}, which nft refuses", work.ruleset)
 
 
 def _existing_depth(work: Work, table: str) -> int:
@@ -175,14 +180,14 @@ def _table_additions(work: Work, made: Sequence[Diversion], taken: set[str]) -> 
     starts = [(diversion, _at_top(diversion)) for diversion in made]
     actions = [step.action for _, steps in starts for step in steps]
     needed = called_routines([action.routine for action in actions if isinstance(action, Call)])
-    names = chain_names(work.service, needed, taken)
+    names = chain_names(work.endpoint, needed, taken)
     top: dict[str, list[str]] = {}
     for diversion, steps in starts:
         for step in steps:
             words = action_words(step.action, names)
-            line = rule_line(work.service, diversion.hook, step.conditions, words, step.origin)
+            line = rule_line(work.endpoint, diversion.hook, step.conditions, words, step.origin)
             top.setdefault(diversion.hook, []).append(line)
-    return Additions(tuple(names.values()), chain_lines(work.service, needed, names), top)
+    return Additions(tuple(names.values()), chain_lines(work.endpoint, needed, names), top)
 
 
 def _at_top(diversion: Diversion) -> tuple[Step, ...]:
@@ -201,10 +206,10 @@ def _at_top(diversion: Diversion) -> tuple[Step, ...]:
 
 
 def _raw_additions(work: Work) -> Additions:
-    top = {
-        chain: [rule_line(work.service, chain, conditions, work.dialect.notrack, purpose)]
-        for (chain, conditions), purpose in zip(notrack_rules(work), ("requests", "replies"), strict=True)
-    }
+    top: dict[str, list[str]] = {}
+    for (chain, conditions), purpose in zip(notrack_rules(work), ("requests", "replies"), strict=True):
+        line = rule_line(work.endpoint, chain, conditions, work.dialect.notrack, purpose)
+        top.setdefault(chain, []).append(line)
     return Additions(top=top)
 
 

@@ -58,6 +58,11 @@ class Question:
     of_reply: bool  # the packet at hand goes the other way
 
     @property
+    def by_interface(self) -> bool:
+        """Whether a reply comes by the interface by which its request left, as on a router."""
+        return self.hook == "FORWARD"
+
+    @property
     def chains(self) -> Table:
         """The table of the chain."""
         return self.ruleset.tables[self.table]
@@ -174,7 +179,7 @@ def _named_protocol(rule: Rule, conditions: tuple[Condition, ...]) -> tuple[Cond
 def _told(question: Question, rule: Rule, one: Asked) -> Condition | None:
     """The condition as the packet at hand can be asked it; None if only the first packet could tell."""
     if question.of_reply:
-        return mirrored(one)
+        return mirrored(one, interfaces=question.by_interface)
     if one.subject == "mark" and not _marks_tell(question.ruleset):
         raise UndecidableError(rule, "it asks for a mark that depends on the packet's state")
     entry = one.part.entry if one.part else None
@@ -218,7 +223,8 @@ def _untold(question: Question, rules: Sequence[Rule]) -> dict[tuple[str, ...], 
     found: dict[tuple[str, ...], set[bool]] = {}
     for rule in rules:
         for one in asked(rule, question.first):
-            skip = one.answer is not Answer.MAYBE or (question.of_reply and one.subject == "-i")
+            tried = question.of_reply and one.subject == "-i" and not question.by_interface
+            skip = one.answer is not Answer.MAYBE or tried
             if not skip and _told(question, rule, one) is None:
                 found.setdefault(one.condition.words, set()).update(_polarities(leads, rule))
     return found
@@ -249,7 +255,7 @@ def _leads(question: Question) -> dict[str, frozenset[Verdict]]:
 
 def _by_interface(question: Question, rules: Sequence[Rule]) -> list[Sketch]:
     """The sketch, once for each interface that the rules tell apart, when the packet at hand does not tell it."""
-    if not question.of_reply:
+    if not question.of_reply or question.by_interface:
         return [question.first]
     tests = (rule.in_interface for rule in rules if rule.shape.parameter("-i"))
     names = dict.fromkeys(test.value for test in tests if test and test.value not in ("+", "lo"))

@@ -5,34 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ruleset_lint.model.rule import Rule
-from ruleset_lint.netfilter.services import Service
+from ruleset_lint.model.made import PREFIX
+from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.rewrite.program import Action, Call, Condition, Existing, Perform, Return, Routine, all_routines
 from ruleset_lint.syntax.words import quote
 
-_PREFIX = "NT-"
 _LONGEST_NAME = 28
+_LONGEST_ADDRESS = 15  # the end of a longer one tells servers apart
 _PARAMETERS = ("-s", "-d", "-i", "-o", "-p", "-f")
-_OWN_CHAIN = re.compile(r"NT-(?:tcp|udp)-[0-9]+(?:-.*)?")
-_OWN_COMMENT = re.compile(r"ruleset-lint (tcp|udp)/([0-9]+): ")
 
 
-def is_own_chain(name: str) -> bool:
-    """Whether a chain was made by an earlier rewrite."""
-    return bool(_OWN_CHAIN.fullmatch(name))
-
-
-def is_own_rule(rule: Rule) -> bool:
-    """Whether a rule was made by an earlier rewrite."""
-    return bool(_OWN_COMMENT.match(rule.comment))
-
-
-def chain_names(service: Service, routines: Sequence[Routine], taken: set[str]) -> dict[int, str]:
+def chain_names(service: Endpoint, routines: Sequence[Routine], taken: set[str]) -> dict[int, str]:
     """A name of its own for each routine, by identity, and none that is taken."""
     found: dict[int, str] = {}
     for routine in routines:
-        slug = re.sub(r"[^A-Za-z0-9_.-]", "", routine.hint).removeprefix(_PREFIX)
-        base = f"{_PREFIX}{service.protocol}-{service.port}-{slug}".rstrip("-")
+        slug = re.sub(r"[^A-Za-z0-9_.-]", "", routine.hint).removeprefix(PREFIX)
+        base = f"{_label(service)}-{slug}".rstrip("-")
         name = base[:_LONGEST_NAME]
         number = 1
         while name in taken:
@@ -43,7 +31,12 @@ def chain_names(service: Service, routines: Sequence[Routine], taken: set[str]) 
     return found
 
 
-def chain_lines(service: Service, routines: Sequence[Routine], names: Mapping[int, str]) -> list[str]:
+def _label(end: Endpoint) -> str:
+    address = f"@{end.address[-_LONGEST_ADDRESS:]}" if end.address else ""
+    return f"{PREFIX}{end.service.protocol}-{end.service.port}{address}"
+
+
+def chain_lines(service: Endpoint, routines: Sequence[Routine], names: Mapping[int, str]) -> list[str]:
     """The rules of the routines' chains, callees first."""
     lines = []
     for routine in routines:
@@ -59,7 +52,7 @@ def called_routines(starts: Sequence[Routine]) -> list[Routine]:
 
 
 def rule_line(
-    service: Service, chain: str, conditions: Sequence[Condition], action: Sequence[str], comment: str
+    service: Endpoint, chain: str, conditions: Sequence[Condition], action: Sequence[str], comment: str
 ) -> str:
     """One rule. Raises ValueError if a word cannot stand in a line."""
     text = f"ruleset-lint {service}: {comment}"

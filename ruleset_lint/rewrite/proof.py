@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from ruleset_lint.model.loading import load
 from ruleset_lint.packets.difference import Decision, Difference, Proof
-from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.packets.equivalence import prove
 from ruleset_lint.packets.packet_text import packet_text
 from ruleset_lint.rewrite.notrack import Rewritten
@@ -35,7 +34,7 @@ def proof_of(rewritten: Rewritten, *, deadline: float) -> Proof:
     """Compare what the services were before and are now; `deadline` is a time of `time.monotonic`."""
     path, family = rewritten.ruleset.document.path, rewritten.ruleset.family
     after = load(parse(path, rewritten.text), family, fragment=False)
-    return prove(rewritten.base, after, tuple(map(Endpoint, rewritten.services)), deadline=deadline)
+    return prove(rewritten.base, after, rewritten.services, deadline=deadline)
 
 
 def objections(path: str, proof: Proof) -> Iterator[Reason]:

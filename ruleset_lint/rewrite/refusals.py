@@ -7,7 +7,6 @@ counts of its connection), and what no later packet can tell.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -17,14 +16,15 @@ from ruleset_lint.model.shape import Shape
 from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.extension import Memory, Tracking, Verdict
 from ruleset_lint.netfilter.foreign import owner_of
-from ruleset_lint.netfilter.hooks import INCOMING, OUTGOING
 from ruleset_lint.netfilter.modules import helper_for
 from ruleset_lint.netfilter.services import BROADCAST_OR_MULTICAST, HELPER_DATA, SENDS_FROM_OWN_PORT, Service
+from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
 from ruleset_lint.packets.walk import rules_on_way, walk
 from ruleset_lint.rewrite.conditions import STATE_TESTS
-from ruleset_lint.rewrite.service_packets import Work, incoming, opening, outgoing
+from ruleset_lint.rewrite.service_packets import Work, bare_syn, in_state, incoming, opening, outgoing
 from ruleset_lint.rewrite.specialise import chains_that_test_state
+from ruleset_lint.rewrite.translation import translations
 
 _WEB = (Service("tcp", 80), Service("tcp", 443))
 _SOURCE_NAT = ("MASQUERADE", "SNAT", "NETMAP")
@@ -37,7 +37,7 @@ class Refusal:
     """A reason, the rule that causes it if one does, and whether it only warns."""
 
     code: str
-    service: Service
+    service: Endpoint
     reason: str
     ruleset: Ruleset | None = None
     rule: Rule | None = None
@@ -50,20 +50,20 @@ Check = Callable[[Work], Iterator[Refusal]]
 def refusals(work: Work, *, administration: Service, even_administration: bool = False) -> tuple[Refusal, ...]:
     """All reasons against untracking the service, and all warnings. An empty tuple means that nothing is in the way."""
     found = [refusal for check in _CHECKS for refusal in check(work)]
-    if work.service == administration and not even_administration:
+    if not work.behind and work.service == administration and not even_administration:
         reason = "it is the administration service: a mistake would lock you out; ask for it with --even-administration"
-        found.append(Refusal("R7", work.service, reason))
+        found.append(Refusal("R7", work.endpoint, reason))
     return tuple(found)
 
 
 def _refuse(work: Work, code: str, reason: str, rule: Rule | None = None, *, warning: bool = False) -> Refusal:
-    return Refusal(code, work.service, reason, work.ruleset, rule, warning)
+    return Refusal(code, work.endpoint, reason, work.ruleset, rule, warning)
 
 
 def _on_way(work: Work) -> Iterator[tuple[Rule, Sketch]]:
     """Each rule of any table but raw that packets of the service's connections can match, incoming or outgoing."""
     seen: set[int] = set()
-    for ways, packets in ((INCOMING, incoming(work)), (OUTGOING, outgoing(work))):
+    for ways, packets in work.ways:
         for state, (table, hook) in itertools.product(_STATES, ways):
             sketch = replace(packets, state=state)
             for rule in rules_on_way(work.ruleset, table, hook, sketch):
@@ -75,32 +75,14 @@ def _on_way(work: Work) -> Iterator[tuple[Rule, Sketch]]:
 def _not_accepted(work: Work) -> Iterator[Refusal]:
     if not any(tracks(shape) for shape in work.ruleset.by_shape):
         yield _refuse(work, "R0", "no rule of this file turns connection tracking on")
-    elif not walk(work.ruleset, "filter", "INPUT", opening(work)).may(Verdict.ACCEPT, Verdict.ELSEWHERE):
+    elif not walk(work.ruleset, "filter", work.hook, opening(work)).may(Verdict.ACCEPT, Verdict.ELSEWHERE):
         yield _refuse(work, "R0", "no rule accepts a new connection to it")
 
 
 def _translated(work: Work) -> Iterator[Refusal]:
     """R1: NAT does not exist for untracked packets, and a reply to a translated connection must stay tracked."""
-    for table, hook in (("nat", "PREROUTING"), ("nat", "INPUT")):
-        for rule in rules_on_way(work.ruleset, table, hook, opening(work)):
-            if rule.verdict is Verdict.TRANSLATE:
-                yield _refuse(work, "R1", "its first packet may be translated, which untracked packets never are", rule)
-    for rule in work.ruleset.where(lambda shape: bool(shape.target and shape.target.name in ("DNAT", "REDIRECT"))):
-        if _translates_to(rule, work):
-            yield _refuse(work, "R1", f"connections to another port are translated to port {work.service.port}", rule)
-
-
-def _translates_to(rule: Rule, work: Work) -> bool:
-    protocol = rule.protocol
-    if protocol and not protocol.negated and protocol.value not in (0, work.protocol):
-        return False
-    option = "--to-ports" if rule.target == "REDIRECT" else "--to-destination"
-    ports = re.search(
-        r"(?:^|:|\]:)([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/[0-9]+)?$", rule.option(rule.shape.target, option) or ""
-    )
-    if not ports or (rule.target == "DNAT" and ":" not in (rule.option(rule.shape.target, option) or "")):
-        return False
-    return int(ports[1]) <= work.service.port <= int(ports[2] or ports[1])
+    for reason, rule in translations(work):
+        yield _refuse(work, "R1", reason, rule)
 
 
 def _helped(work: Work) -> Iterator[Refusal]:
@@ -112,10 +94,10 @@ def _helped(work: Work) -> Iterator[Refusal]:
         )
     if work.service in HELPER_DATA:
         yield _refuse(work, "R2", "it is the data port of a helper, whose connections are RELATED")
-    for hook, sketch in (("PREROUTING", incoming(work)), ("OUTPUT", outgoing(work))):
-        for rule in rules_on_way(work.ruleset, "raw", hook, sketch):
-            if rule.target == "CT" and rule.option(rule.shape.target, "--helper"):
-                yield _refuse(work, "R2", "a helper is assigned to its connections", rule)
+    hook, requests = work.raw[0]  # a connection gets its helper with its first packet
+    for rule in rules_on_way(work.ruleset, "raw", hook, requests):
+        if rule.target == "CT" and rule.option(rule.shape.target, "--helper"):
+            yield _refuse(work, "R2", "a helper is assigned to its connections", rule)
 
 
 _ENTRY_TESTS = "asks about the connection's entry, which untracked packets do not have"
@@ -126,9 +108,10 @@ def _per_connection(work: Work) -> Iterator[Refusal]:
     for rule, _ in _on_way(work):
         for part in rule.shape.parts:
             tracks = part.entry is not None and part.entry.tracking is not Tracking.NEVER
-            if tracks and rule.table != "nat" and (part.name not in STATE_TESTS or _asks_more(rule, part.name)):
+            decided = rule.table == "nat" or (rule.table == "raw" and part.name == "CT")  # both are looked at elsewhere
+            if tracks and not decided and (part.name not in STATE_TESTS or _asks_more(rule, part.name)):
                 yield _refuse(work, "R3", f"{part.name} {_ENTRY_TESTS}", rule)
-    for hook, sketch in (("PREROUTING", incoming(work)), ("OUTPUT", outgoing(work))):
+    for hook, sketch in work.raw:
         for rule in rules_on_way(work.ruleset, "raw", hook, sketch):
             if rule.target == "CT" and not rule.option(rule.shape.target, "--helper") and not _notracks(rule):
                 yield _refuse(work, "R3", "CT gives its connections a zone, a timeout or events", rule)
@@ -196,13 +179,36 @@ def _sends_from_own_port(work: Work) -> Iterator[Refusal]:
         yield _refuse(work, "R8", "its program also sends from this port: the answers would become untracked requests")
     if work.service in BROADCAST_OR_MULTICAST:
         yield _refuse(work, "R8", "it is asked by broadcast or multicast, which no rule for local addresses sees")
+    if work.behind:
+        yield from _opens_translated(work)
+        return
     for rule in work.ruleset.where(lambda shape: bool(shape.target and shape.target.name in _SOURCE_NAT)):
+        if answer(rule, Sketch(family=work.ruleset.family, protocol=work.protocol)) is Answer.NO:
+            continue
         reason = f"{rule.target} may give its clients source port {work.service.port}, and their answers would be lost"
         harmless = work.service in _WEB
         if harmless or work.service.port >= 1024 or work.service.protocol == "udp":
             yield _refuse(work, "W" if harmless else "R8", reason, rule, warning=harmless)
 
 
+def _opens_translated(work: Work) -> Iterator[Refusal]:
+    """What the server opens itself from its port goes untranslated afterwards."""
+    packets = in_state(outgoing(work), "NEW")
+    first = bare_syn(packets) if work.service.protocol == "tcp" else packets
+    for hook in ("PREROUTING", "POSTROUTING"):
+        for rule in rules_on_way(work.ruleset, "nat", hook, first):
+            if rule.verdict is Verdict.TRANSLATE:
+                reason = f"connections that the server opens from port {work.service.port} are not translated any more"
+                yield _refuse(work, "W", reason, rule, warning=True)
+
+
+def _not_told_apart(work: Work) -> Iterator[Refusal]:
+    """R10: what the machine itself asks the server would be untracked half way."""
+    if work.behind and not work.dialect.has_addrtype:
+        yield _refuse(work, "R10", "this release has no addrtype match, which tells forwarded packets from its own")
+
+
 _CHECKS: tuple[Check, ...] = (
-    _not_accepted, _translated, _helped, _per_connection, _counted, _unfollowable, _sends_from_own_port,
+    _not_accepted, _not_told_apart, _translated, _helped, _per_connection, _counted, _unfollowable,
+    _sends_from_own_port,
 )  # fmt: skip

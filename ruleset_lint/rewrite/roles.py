@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ruleset_lint.netfilter.hooks import INCOMING, OUTGOING
+from ruleset_lint.netfilter.hooks import FORWARDED, INCOMING, OUTGOING
 from ruleset_lint.packets.sketch import Sketch
 from ruleset_lint.packets.walk import rules_on_way
 from ruleset_lint.rewrite.opening import Question, opening_test
@@ -27,8 +27,9 @@ from ruleset_lint.rewrite.service_packets import (
     incoming,
     opening,
     outgoing,
-    own_conditions,
+    own_error,
     protocol_tcp,
+    reset_conditions,
     service_conditions,
     state_is,
 )
@@ -57,23 +58,49 @@ class Diversion:
 
 def diversions(work: Work) -> Iterator[Diversion]:
     """All diversions that the service needs, chain by chain, in the order in which packets meet them."""
+    yield from _forwarded(work) if work.behind else _own(work)
+
+
+def _own(work: Work) -> Iterator[Diversion]:
     for table, hook in INCOMING:
-        if _needs_copy(work, table, hook, incoming(work)):
-            yield from _divert(work, table, hook, incoming(work), _incoming_routine(work, table, hook))
-        yield from _divert_errors(work, table, hook, icmp_error(work, inward=True))
+        yield from _requests(work, table, hook)
+        yield from _divert_errors(work, table, hook, icmp_error(work, inward=True), inward=True)
     for table, hook in OUTGOING:
-        if _needs_copy(work, table, hook, outgoing(work)):
-            yield from _divert(work, table, hook, outgoing(work), _outgoing_routine(work, table, hook))
+        yield from _replies(work, table, hook)
         yield from _divert_resets(work, table, hook)
-        yield from _divert_errors(work, table, hook, icmp_error(work, inward=False))
+        yield from _divert_errors(work, table, hook, icmp_error(work, inward=False), inward=False)
+
+
+def _forwarded(work: Work) -> Iterator[Diversion]:
+    """Of a server behind: what is forwarded, and what the router says itself about that."""
+    for table, hook in FORWARDED:
+        yield from _requests(work, table, hook)
+        yield from _replies(work, table, hook)
+        for inward in (True, False):
+            yield from _divert_errors(work, table, hook, icmp_error(work, inward=inward), inward=inward)
+    for table, hook in OUTGOING:
+        yield from _divert_resets(work, table, hook)
+        for inward in (True, False) if hook == "OUTPUT" else ():
+            yield from _divert_errors(work, table, hook, own_error(work, inward=inward), inward=inward)
 
 
 def notrack_rules(work: Work) -> tuple[tuple[str, tuple[Condition, ...]], ...]:
-    """The chain and the conditions of the raw rules that untrack the service."""
-    return ("PREROUTING", service_conditions(work, incoming(work))), (
-        "OUTPUT",
-        service_conditions(work, outgoing(work)),
+    """The chain and the conditions of the raw rules that untrack the service: requests, replies."""
+    replies = "PREROUTING" if work.behind else "OUTPUT"
+    return (
+        ("PREROUTING", service_conditions(work, "PREROUTING", inward=True)),
+        (replies, service_conditions(work, replies, inward=False)),
     )
+
+
+def _requests(work: Work, table: str, hook: str) -> Iterator[Diversion]:
+    if _needs_copy(work, table, hook, incoming(work)):
+        yield from _divert(work, table, hook, incoming(work), _incoming_routine(work, table, hook))
+
+
+def _replies(work: Work, table: str, hook: str) -> Iterator[Diversion]:
+    if _needs_copy(work, table, hook, outgoing(work)):
+        yield from _divert(work, table, hook, outgoing(work), _outgoing_routine(work, table, hook))
 
 
 def _needs_copy(work: Work, table: str, hook: str, sketch: Sketch) -> bool:
@@ -115,9 +142,9 @@ def _outgoing_routine(work: Work, table: str, hook: str) -> Routine:
 
 def _opened(work: Work, later: Routine, *, of_reply: bool) -> Routine:
     """The opening test before what decides later packets."""
-    if work.ruleset.chain("filter", "INPUT") is None:
+    if work.ruleset.chain("filter", work.hook) is None:
         return later
-    question = Question(work.ruleset, "filter", "INPUT", opening(work), of_reply)
+    question = Question(work.ruleset, "filter", work.hook, opening(work), of_reply)
     return opening_test(work.workshop, question, only_action(later) or Call(later))
 
 
@@ -135,11 +162,12 @@ def _action(routine: Routine) -> Action:
 def _divert(work: Work, table: str, hook: str, sketch: Sketch, routine: Routine) -> Iterator[Diversion]:
     untouched = _copy(work, table, hook, in_state(sketch, "UNTRACKED"))
     if routine is not untouched:
-        conditions = (*service_conditions(work, sketch), state_is(work, "UNTRACKED"))
+        inward = sketch.destination_port is not None
+        conditions = (*service_conditions(work, hook, inward=inward), state_is(work, "UNTRACKED"))
         yield Diversion(table, hook, conditions, routine, "untracked packets", untouched)
 
 
-def _divert_errors(work: Work, table: str, hook: str, sketch: Sketch) -> Iterator[Diversion]:
+def _divert_errors(work: Work, table: str, hook: str, sketch: Sketch, *, inward: bool) -> Iterator[Diversion]:
     """ICMP errors about the service's flows, where they are not decided as before."""
     if not _needs_copy(work, table, hook, sketch):
         return
@@ -147,32 +175,38 @@ def _divert_errors(work: Work, table: str, hook: str, sketch: Sketch) -> Iterato
     invalid = _copy(work, table, hook, in_state(sketch, "INVALID"))
     if related is invalid:
         return
-    for purpose, asked in error_conditions(work, sketch):
-        conditions = (*asked, *own_conditions(work, hook), state_is(work, "INVALID"))
+    for purpose, asked in error_conditions(work, hook, inward=inward):
+        conditions = (*asked, state_is(work, "INVALID"))
         yield Diversion(table, hook, conditions, related, purpose, invalid)
 
 
 def _divert_resets(work: Work, table: str, hook: str) -> Iterator[Diversion]:
     """Resets that REJECT makes in answer to untracked packets, where they are not decided as before."""
-    sketch = replace(outgoing(work), flags_set=frozenset({"RST"}), flags_clear=frozenset({"SYN", "FIN"}))
-    if work.service.protocol != "tcp" or not _needs_copy(work, table, hook, sketch) or not _rejects(work):
+    if work.service.protocol != "tcp":
+        return
+    for inward in (False, True) if work.behind else (False,):
+        if _rejects(work, outgoing(work) if inward else incoming(work)):
+            yield from _divert_reset(work, table, hook, inward=inward)
+
+
+def _divert_reset(work: Work, table: str, hook: str, *, inward: bool) -> Iterator[Diversion]:
+    """Resets to a server behind (inward), or in the service's name."""
+    packets = incoming(work) if inward else outgoing(work)
+    reset = replace(packets, flags_set=frozenset({"RST"}), flags_clear=frozenset({"SYN", "FIN"}))
+    sketch = replace(reset, not_in=None, destination_is_local=None) if work.behind else reset
+    if not _needs_copy(work, table, hook, sketch):
         return
     related = _copy(work, table, hook, in_state(sketch, "RELATED"))
     invalid = _copy(work, table, hook, in_state(sketch, "INVALID"))
     if related is not invalid:
-        flags = flags_are(Flags("RST", "RST", "a reset"))
-        conditions = (
-            *service_conditions(work, outgoing(work)),
-            flags,
-            *own_conditions(work, hook),
-            state_is(work, "INVALID"),
-        )
+        flags = flags_are(Flags("FIN,SYN,RST,PSH,URG", "RST", "a reset"))
+        conditions = (*reset_conditions(work, hook, inward=inward), flags, state_is(work, "INVALID"))
         yield Diversion(table, hook, conditions, related, "resets by REJECT", invalid)
 
 
-def _rejects(work: Work) -> bool:
-    """Whether a rule answers packets to the service with a reset."""
-    rules = rules_on_way(work.ruleset, "filter", "INPUT", incoming(work))
+def _rejects(work: Work, packets: Sketch) -> bool:
+    """Whether a rule answers packets of the service with a reset."""
+    rules = rules_on_way(work.ruleset, "filter", work.hook, packets)
     return any(
         rule.target == "REJECT" and rule.option(rule.shape.target, "--reject-with") in ("tcp-reset", "tcp-rst")
         for rule in rules

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from ruleset_lint.packets.arrivals import entry
 from ruleset_lint.packets.bounds import NotDecidedError
-from ruleset_lint.packets.space import Space
+from ruleset_lint.packets.endpoints import is_misplaced
+from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.summary import interface_patterns
 from ruleset_lint.rewrite.outcome import BACK, Judge, UnclearError, continued, same
 from ruleset_lint.rewrite.program import Routine, Workshop, all_routines
@@ -31,23 +32,27 @@ def simplified(work: Work, diversions: Iterable[Diversion], *, nodes: int = _NOD
     """The diversions that are needed, made short."""
     found = tuple(diversions)
     space = Space(work.ruleset.family, (*interface_patterns(work.ruleset), "lo"), nodes=nodes)
+    elsewhere = space.contrary(space.of(is_misplaced(work.endpoint))) if work.behind else space.all
     judges = {name: Judge(space, work.ruleset.tables[name]) for name in dict.fromkeys(one.table for one in found)}
-    return tuple(_each(work.workshop, judges, found))
+    return tuple(_each(work.workshop, judges, found, elsewhere))
 
 
-def _each(workshop: Workshop, judges: dict[str, Judge], diversions: Iterable[Diversion]) -> Iterator[Diversion]:
+def _each(
+    workshop: Workshop, judges: dict[str, Judge], diversions: Iterable[Diversion], among: PacketSet
+) -> Iterator[Diversion]:
+    """Those that are needed; `among` are the packets that there are."""
     for diversion in diversions:
         try:
-            shorter = _shorter(judges[diversion.table], workshop, diversion)
+            shorter = _shorter(judges[diversion.table], workshop, diversion, among)
         except (UnclearError, NotDecidedError):
             shorter = diversion
         if shorter:
             yield shorter
 
 
-def _shorter(judge: Judge, workshop: Workshop, diversion: Diversion) -> Diversion | None:
+def _shorter(judge: Judge, workshop: Workshop, diversion: Diversion, among: PacketSet) -> Diversion | None:
     """The diversion with a shorter routine, None if none is needed."""
-    situation = _situation(judge, diversion)
+    situation = _situation(judge, diversion, among)
     best = diversion.routine
     for _ in range(_ROUNDS):
         shorter = min(_candidates(judge, workshop, best, situation), key=_cost)
@@ -74,10 +79,11 @@ def _cost(routine: Routine) -> tuple[int, int]:
     return len(steps), sum(len(step.conditions) for step in steps)
 
 
-def _situation(judge: Judge, diversion: Diversion) -> Situation:
+def _situation(judge: Judge, diversion: Diversion, among: PacketSet) -> Situation:
     """The diverted packets, and what would become of them without the diversion."""
-    entering = judge.space.both(entry(judge.space, diversion.table, diversion.hook), judge.holds(diversion.conditions))
-    return Situation(entering, judge.of_routine(diversion.otherwise))
+    space = judge.space
+    entering = space.both(entry(space, diversion.table, diversion.hook), judge.holds(diversion.conditions))
+    return Situation(space.both(entering, among), judge.of_routine(diversion.otherwise))
 
 
 def _do_the_same(judge: Judge, first: Routine, second: Routine, situation: Situation) -> bool:

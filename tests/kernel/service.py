@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ruleset_lint.netfilter.services import Service as Named
+from ruleset_lint.packets.endpoints import Endpoint
+
 from .probes import Probe
 from .rulesets import Entry
 from .topology import PARTIES
@@ -35,6 +38,11 @@ class Service:
     def homes(self) -> tuple[str, ...]:
         """The parties at which the service answers."""
         return LOCAL if self.server is None else (self.server,)
+
+    def endpoint(self, family: int) -> Endpoint:
+        """The service as the rewriter knows it."""
+        address = PARTIES[self.server].address(family) if self.server else None
+        return Endpoint(Named(self.protocol, self.port), address)
 
 
 def service_probes(service: Service, family: int) -> tuple[Probe, ...]:
@@ -128,13 +136,15 @@ def opening_of(probe: Probe, services: tuple[Service, ...]) -> Probe:
 
 
 def belongs(entry: Entry, services: tuple[Service, ...], family: int) -> bool:
-    """Whether a connection has one end at a service and is not the host's talk with itself."""
+    """Whether a connection has one end at a service and is not the host's talk with itself, or with its own server."""
     local = {PARTIES[party].address(family) for party in LOCAL}
+    own = {entry.source, entry.destination} & local
     if {entry.source, entry.destination} <= local:
         return False
     ends = {(entry.source, entry.source_port), (entry.destination, entry.destination_port)}
     return any(
         entry.protocol == service.protocol and (PARTIES[home].address(family), service.port) in ends
         for service in services
+        if not (service.server and own)
         for home in service.homes
     )

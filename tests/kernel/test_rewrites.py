@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from ruleset_lint.model.loading import load
-from ruleset_lint.netfilter.services import Service
 from ruleset_lint.rewrite.notrack import Request, Rewritten, untrack
 from ruleset_lint.syntax.iptables_save import parse
 
@@ -29,7 +28,7 @@ OWN = {name: found for name, found in SITUATIONS.items() if not any(service.serv
 
 
 def rewritten(situation: Situation) -> Rewritten:
-    services = tuple(Service(service.protocol, service.port) for service in situation.services)
+    services = tuple(service.endpoint(situation.family) for service in situation.services)
     return untrack(load(parse(situation.id, situation.ruleset), situation.family), Request(services))
 
 

@@ -1,0 +1,23 @@
+"""What a rewrite made: chains by their names, rules by the comments that say where they are from. Knows no rewrite."""
+
+from __future__ import annotations
+
+import re
+
+from ruleset_lint.model.rule import Rule
+
+PREFIX = "NT-"
+"""What the names of chains for services that have left connection tracking begin with."""
+
+_CHAIN = re.compile(r"NT-(?:tcp|udp)-[0-9]+(?:@[0-9a-f.:]+)?(?:-.*)?")
+_COMMENT = re.compile(r"ruleset-lint (tcp|udp)/[0-9]+(@[0-9a-f.:]+)?: ")
+
+
+def is_own_chain(name: str) -> bool:
+    """Whether a chain was made by an earlier rewrite."""
+    return bool(_CHAIN.fullmatch(name))
+
+
+def is_own_rule(rule: Rule) -> bool:
+    """Whether a rule was made by an earlier rewrite."""
+    return bool(_COMMENT.match(rule.comment))
