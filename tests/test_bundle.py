@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bundle_hosts import CASES, Case
+from bundle_hosts import CASES, LOADED, Case
 
 from ruleset_lint.gather import gather_root
 from ruleset_lint.rewrite.bundle import MARKER, TOP, BundledFile, bundle
@@ -127,7 +127,7 @@ def _in_namespace(case: Case, folder: Path, backend: str, script: str) -> str:
 
 @needs_namespaces
 @pytest.mark.parametrize("backend", BACKENDS)
-@each_case
+@pytest.mark.parametrize("case", LOADED, ids=[case.host for case in LOADED])
 def test_rules_load(case: Case, backend: str, tmp_path: Path):
     script = (
         "for part in out/live/v4-first.rules out/live/v4-raw.rules; do [ ! -e $part ] || iptables-restore $part; done"

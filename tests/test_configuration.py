@@ -13,6 +13,7 @@ from ruleset_lint.lint.configuration import LARGEST, ConfigurationError, find, p
 from ruleset_lint.lint.configuration_values import READERS, parse_size
 from ruleset_lint.lint.selection import check_names
 from ruleset_lint.netfilter.services import Service
+from ruleset_lint.packets.endpoints import parse_endpoint
 
 WHOLE = """\
 select = ["notrack", "conntrack/state-dependent"]
@@ -41,7 +42,7 @@ def test_reads_every_key() -> None:
         severity=(("notrack/one-sided", Severity.INFO),),
         profile="el7.7",
         complete=True,
-        services=(Service("tcp", 80), Service("udp", 53)),
+        services=(parse_endpoint("tcp/80"), parse_endpoint("udp/53")),
         ram=16 << 30,
         admin_service=Service("tcp", 2222),
         source="ruleset-lint.toml",

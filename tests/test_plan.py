@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ruleset_lint.gather import gather_root, gather_text
-from ruleset_lint.netfilter.services import Service, parse_service
+from ruleset_lint.packets.endpoints import Endpoint, parse_endpoint
 from ruleset_lint.rewrite.plan import Plan, SizeError, Wishes, plan
 
 RELEASES = {
@@ -34,7 +34,7 @@ COMMIT
 STATELESS = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
 V4, V6 = "etc/sysconfig/iptables", "etc/sysconfig/ip6tables"
 CONFIG = "etc/sysconfig/iptables-config"
-HTTP = (Service("tcp", 80),)
+HTTP = (parse_endpoint("tcp/80"),)
 GIB = 1 << 30
 
 Planner = Callable[..., Plan]
@@ -45,7 +45,7 @@ def planned(tmp_path: Path) -> Planner:
     """The plan of a machine of a release, of which these files are known."""
 
     def make(
-        release: str, files: Mapping[str, str], services: tuple[Service, ...] = HTTP, **wishes: int | bool
+        release: str, files: Mapping[str, str], services: tuple[Endpoint, ...] = HTTP, **wishes: int | bool | str
     ) -> Plan:
         _write(tmp_path, {"etc/redhat-release": RELEASES[release] + "\n", **files})
         return plan(gather_root(tmp_path).host, Wishes(services, **wishes))
@@ -71,7 +71,7 @@ def test_service_of_one_family_is_a_warning_for_the_other(planned: Planner):
 
 
 def test_service_of_no_family_is_refused(planned: Planner):
-    made = planned("el7", {V4: RULES, V6: RULES}, (parse_service("tcp/81"),))
+    made = planned("el7", {V4: RULES, V6: RULES}, (parse_endpoint("tcp/81"),))
     assert [refusal.code for refusal in made.refusals] == ["R0"]
     assert made.files == ()
 
@@ -92,26 +92,27 @@ def test_family_without_tracking_is_left_alone(planned: Planner):
     ("rules", "services", "reason"),
     [
         (STATELESS, HTTP, "no rule turns connection tracking on"),
-        (RULES, (), "no service is named"),
         (RULES.replace("--dport 80", "--dport http-or-so"), HTTP, "it does not load"),
         (RULES.replace("COMMIT\n", ""), HTTP, "it does not load"),
         ("-A INPUT -p tcp --dport 80 -m state --state NEW -j ACCEPT\n", HTTP, "a part of a ruleset"),
-        (RULES, (Service("tcp", 22),), "administration service"),
+        (RULES, (parse_endpoint("tcp/22"),), "administration service"),
     ],
-    ids=["no tracking", "no service", "unknown port", "no COMMIT", "fragment", "ssh"],
+    ids=["no tracking", "unknown port", "no COMMIT", "fragment", "ssh"],
 )
-def test_refused_with_the_reason_and_no_files(rules: str, services: tuple[Service, ...], reason: str, planned: Planner):
-    made = planned("el7", {V4: rules}, services, ram=4 * GIB)
+def test_refused_with_the_reason_and_no_files(
+    rules: str, services: tuple[Endpoint, ...], reason: str, planned: Planner
+):
+    made = planned("el7", {V4: rules}, services, goal="notrack", ram=4 * GIB)
     assert reason in "\n".join(map(str, made.refusals))
     assert made.files == ()
 
 
 def test_one_refused_service_refuses_all(planned: Planner):
-    assert planned("el7", {V4: RULES}, (*HTTP, Service("tcp", 22))).files == ()
+    assert planned("el7", {V4: RULES}, (*HTTP, parse_endpoint("tcp/22"))).files == ()
 
 
 def test_administration_service_when_asked_for(planned: Planner):
-    made = planned("el7", {V4: RULES}, (Service("tcp", 22),), even_administration=True)
+    made = planned("el7", {V4: RULES}, (parse_endpoint("tcp/22"),), even_administration=True)
     assert made.refusals == ()
     assert "--dport 22" in _after(made)[V4].partition("*raw")[2]
 
@@ -214,7 +215,18 @@ def test_short_time_out_is_kept_and_told(planned: Planner):
     assert any("RFC 5382" in warning.text for warning in made.warnings)
 
 
-@pytest.mark.parametrize("wishes", [{"ram": 0}, {"connections": 0}, {"connections": 1 << 40}], ids=str)
+def test_other_short_time_outs_are_kept_and_told(planned: Planner):
+    made = planned("el8", {V4: RULES, SYSCTL: "net.netfilter.nf_conntrack_udp_timeout_stream = 20\n"})
+    assert [warning.text for warning in made.warnings] == [
+        "UDP flows are forgotten after 20 seconds, RFC 4787 wants 120"
+    ]
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [{"ram": 0}, {"connections": 0}, {"connections": 1 << 40}, {"established": 0}, {"established": 1 << 40}],
+    ids=str,
+)
 def test_no_size_is_an_error(wishes: dict[str, int], planned: Planner):
     with pytest.raises(SizeError):
         planned("el8", {V4: RULES}, **wishes)

@@ -55,3 +55,18 @@ Fragment = Annotated[
 StdinFilename = Annotated[str | None, typer.Option(help="File that standard input stands for.", metavar="FILE")]
 FailOnOption = Annotated[FailOn, typer.Option(help="Least severity that makes the exit code 1.")]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit code 0 in spite of findings.")]
+Ram = Annotated[str | None, typer.Option(help="Memory of the machine: 16G.", metavar="SIZE")]
+Connections = Annotated[int | None, typer.Option(help="Connections open at once.", metavar="N")]
+RateOption = Annotated[
+    list[str] | None,
+    typer.Option(help="New flows a second: 2000 (TCP), udp=20000, udp-stream=50.", metavar="RATE"),
+]
+Lasting = Annotated[int, typer.Option(help="Seconds that a flow of --rate lasts.", metavar="SECONDS", min=0)]
+ConntrackDump = Annotated[
+    str | None,
+    typer.Option(help="Dump of the table: a copy of /proc/net/nf_conntrack, or `conntrack -L`.", metavar="FILE"),
+]
+TimeoutEstablished = Annotated[
+    int | None,
+    typer.Option(help="Seconds after which a silent TCP connection is forgotten; 7440 is safe.", metavar="SECONDS"),
+]

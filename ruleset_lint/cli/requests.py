@@ -10,7 +10,7 @@ Color = Literal["auto", "always", "never"]
 FailOn = Literal["error", "warning", "info", "never"]
 Family = Literal["4", "6"]
 Backend = Literal["legacy", "nft"]
-Goal = Literal["notrack"]
+Goal = Literal["notrack", "stateless", "tune"]
 Course = Literal["incoming", "forwarded", "outgoing"]
 Role = Literal["host", "router"]
 
@@ -62,7 +62,11 @@ class FormatRequest(NamedTuple):
 
 
 class RewriteRequest(NamedTuple):
-    """`ruleset-lint rewrite`: the host, the goal, the services that leave connection tracking, the folder to write."""
+    """`ruleset-lint rewrite`: the host, the goal, the services that leave connection tracking, where to write.
+
+    `output` is a folder for a bundle; `in_place` writes the host's own files. `rates`, `lasting` and `conntrack` are as
+    in SizeRequest.
+    """
 
     subject: Subject
     output: str | None
@@ -73,14 +77,28 @@ class RewriteRequest(NamedTuple):
     even_administration: bool = False
     diff: bool = False
     force: bool = False
+    rates: tuple[str, ...] = ()
+    lasting: int = 1
+    conntrack: str | None = None
+    established: int | None = None
+    accept_exposure: bool = False
+    in_place: bool = False
 
 
 class SizeRequest(NamedTuple):
-    """`ruleset-lint size`: the memory or the number of connections at once that a table is wanted for."""
+    """`ruleset-lint size`: what is known of the memory and the load that a table is wanted for, and the release.
 
-    ram: str | None
-    connections: int | None
-    profile: str | None
+    `rates` are flows a second, `lasting` seconds; `conntrack` is a file, or - for standard input.
+    """
+
+    ram: str | None = None
+    connections: int | None = None
+    profile: str | None = None
+    rates: tuple[str, ...] = ()
+    lasting: int = 1
+    conntrack: str | None = None
+    established: int | None = None
+    output_format: ListFormat = "text"
 
 
 class TraceRequest(NamedTuple):

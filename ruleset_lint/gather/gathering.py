@@ -27,6 +27,7 @@ from ruleset_lint.gather.tree import (
     settings_sources,
     sysctl_conf_is_linked,
 )
+from ruleset_lint.gather.udev import udev_sources
 from ruleset_lint.lint.configuration import Configuration
 from ruleset_lint.lint.selection import is_excluded
 from ruleset_lint.model.host import Host
@@ -166,7 +167,7 @@ def _load_tree(tree: Tree, request: _Request, asked: Iterable[str] = (), extra: 
     headers = from_headers(source._replace(path=os.path.relpath(source.path, tree.shown)) for source in rulesets)
     judged = judged_as([*evidence, *headers], request.configuration, request.options)
     settings = [*settings_sources(tree, judged.profiles), *passed_over_sources(tree, judged.profiles)]
-    sources = [*rulesets, *settings, *running_sources(tree), *set_sources(tree), *extra]
+    sources = [*rulesets, *settings, *running_sources(tree), *set_sources(tree), *udev_sources(tree), *extra]
     sources += request.readable(read_all(_unread(tree, asked, sources), request.texts))
     complete = _is_complete(tree, request)
     host = build_host(

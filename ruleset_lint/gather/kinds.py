@@ -19,6 +19,7 @@ class Kind(Enum):
     RUNNING = "running values"
     LISTING = "listing of running values"
     SETS = "definitions of sets"
+    UDEV = "rules of udev"
 
 
 # Where whole rulesets lie, relative to the root of a machine: Red Hat, Debian, ifupdown recipes, Arch, Alpine, Gentoo.

@@ -16,7 +16,7 @@ from ruleset_lint.model.precedence import module_options, modules_load, service_
 from ruleset_lint.model.running import Running, running
 from ruleset_lint.model.sets import defined_sets
 from ruleset_lint.model.settings import ServiceConfig, SysctlReader
-from ruleset_lint.syntax import assignments, conntrack, modprobe, modules, sysctl
+from ruleset_lint.syntax import assignments, conntrack, modprobe, modules, sysctl, udev
 from ruleset_lint.syntax.document import Document
 
 Node = TypeVar("Node")
@@ -53,6 +53,7 @@ def with_settings(host: Host, given: Sequence[Source], reader: SysctlReader | No
             *sysctl_documents,
             *modprobe_documents,
             *modules_documents,
+            *_documents(sources, Kind.UDEV, udev.parse),
             *(table.document for table in tables),
         ),
     )

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.services import Service
-from ruleset_lint.packets.difference import Proof
+from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.rewrite.new_file import NewFile
 from ruleset_lint.rewrite.plan import FamilyPlan, Plan
-from ruleset_lint.rewrite.proof import Compared, compared, in_words
 from ruleset_lint.rewrite.rendering import Quoted, render
+from ruleset_lint.rewrite.report_parts import PROGRAMS, Proven, exposing, proven, purpose
 from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import Span
 
@@ -28,7 +28,6 @@ ANSWER_SECONDS = 60
 _PRIVATE = "0600"
 _PUBLIC = "0644"
 _LOADED_FIRST = ("mangle", "filter")
-_PROGRAMS = {4: "iptables", 6: "ip6tables"}
 
 
 class BundledFile(NamedTuple):
@@ -40,24 +39,20 @@ class BundledFile(NamedTuple):
 
 
 class _Installed(NamedTuple):
-    """A file as the scripts see it."""
+    """A file as the scripts and the report see it."""
 
     path: str
     before: str | None
     mode: str
     reasons: tuple[str, ...]
-
-
-class _Proven(NamedTuple):
-    """What the report says of a proof: how many packets were compared, what was assumed, what cannot be avoided."""
-
-    compared: tuple[Compared, ...]
-    assumptions: tuple[str, ...]
-    notes: tuple[str, ...]
+    purpose: str
 
 
 class _Live(NamedTuple):
-    """One family as the scripts and the report see it: `parts` are files below live/, `raw` is the last of them."""
+    """One family as the scripts and the report see it: `parts` are files below live/, `raw` is the last of them.
+
+    `services` are the machine's own, `behind` those of servers that it forwards to.
+    """
 
     title: str
     path: str
@@ -70,8 +65,9 @@ class _Live(NamedTuple):
     parts: tuple[str, ...]
     raw: str
     services: tuple[Service, ...]
+    behind: tuple[Endpoint, ...]
     diversions: tuple[dict[str, str], ...]
-    proof: _Proven | None
+    proof: Proven | None
 
 
 class _LiveFile(NamedTuple):
@@ -133,7 +129,7 @@ def _part_names(family: int, tables: Sequence[str]) -> tuple[str, ...]:
 
 
 def _live(family: FamilyPlan, tables: tuple[str, ...]) -> _Live:
-    program = _PROGRAMS[family.family]
+    program = PROGRAMS[family.family]
     made = dict.fromkeys((service, one.purpose, one.table, one.hook) for service, one in family.rewritten.diversions)
     return _Live(
         title=program,
@@ -146,17 +142,14 @@ def _live(family: FamilyPlan, tables: tuple[str, ...]) -> _Live:
         tables=tables,
         parts=_part_names(family.family, tables),
         raw=f"v{family.family}-raw.rules",
-        services=family.rewritten.services,
+        services=tuple(end.service for end in family.rewritten.services if end.address is None),
+        behind=tuple(end for end in family.rewritten.services if end.address),
         diversions=tuple(
             {"service": str(service), "purpose": purpose, "table": table, "hook": hook}
             for service, purpose, table, hook in made
         ),
-        proof=_proven(family.proof) if family.proof else None,
+        proof=proven(family.proof) if family.proof else None,
     )
-
-
-def _proven(proof: Proof) -> _Proven:
-    return _Proven(compared(proof), proof.assumptions, tuple(map(in_words, proof.notes)))
 
 
 def _values(plan: Plan, families: Sequence[_Live]) -> dict[str, object]:
@@ -169,9 +162,12 @@ def _values(plan: Plan, families: Sequence[_Live]) -> dict[str, object]:
         "tools": (*programs, "awk", "cmp", "cp", "grep", "mv", "sleep"),
         "files": tuple(_installed(file, plan) for file in plan.files),
         "families": tuple(families),
+        "forgets": any(family.services or family.behind for family in families),
         "live_files": tuple(_live_files(plan)),
-        "goal": plan.wishes.goal,
+        "goal": plan.goal,
+        "goal_reason": plan.goal_reason,
         "services": tuple(map(str, plan.wishes.services)),
+        "exposed": tuple(map(exposing, plan.exposed)),
         "profile": plan.profile.title,
         "profile_reason": plan.profile_reason,
         "warnings": tuple(map(str, plan.warnings)),
@@ -185,8 +181,10 @@ def _values(plan: Plan, families: Sequence[_Live]) -> dict[str, object]:
 
 
 def _installed(file: NewFile, plan: Plan) -> _Installed:
-    rules = {family.path for family in plan.families}
-    return _Installed(file.path, file.before, _PRIVATE if file.path in rules else _PUBLIC, file.reasons)
+    rules = {family.path: f"rules of {PROGRAMS[family.family]}" for family in plan.families}
+    mode = _PRIVATE if file.path in rules else _PUBLIC
+    said = rules.get(file.path) or purpose(file.path)
+    return _Installed(file.path, file.before, mode, file.reasons, said)
 
 
 def _live_files(plan: Plan) -> Iterator[_LiveFile]:

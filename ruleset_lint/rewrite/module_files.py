@@ -1,4 +1,4 @@
-"""modprobe.d and modules-load.d as a conntrack table of a given size needs them. Knows not how large it should be."""
+"""modprobe.d as a conntrack table of a given size needs it. Knows not how large it should be."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import NamedTuple
 
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.settings import Setting, module_name
-from ruleset_lint.netfilter.modules import alias_of, core_modules, gone, parameters, registered_by
+from ruleset_lint.netfilter.modules import alias_of, gone, parameters
 from ruleset_lint.netfilter.releases import Profile
+from ruleset_lint.rewrite.carriers import core_module
 from ruleset_lint.rewrite.new_file import Addition, Change, relative_path, whole_line
-from ruleset_lint.rewrite.sysctl_file import KeyValue
 from ruleset_lint.rewrite.table_plan import CORE, TablePlan
 from ruleset_lint.syntax.document import Document, Line
 from ruleset_lint.syntax.modprobe import Options
 from ruleset_lint.text import Edit, Span
-
-_MODULES_LOAD = "nf_conntrack.conf"
 
 
 class _Word(NamedTuple):
@@ -50,11 +48,6 @@ def modprobe_changes(host: Host, profiles: Sequence[Profile], table: TablePlan) 
         reason = f"the table gets {buckets} buckets when {core} loads; an initramfs that loads it is to be built anew"
         additions.append(Addition(profiles[-1].paths.modprobe_file, f"options {core} hashsize={buckets}", reason))
     return ModprobeChanges(tuple(changes), tuple(additions))
-
-
-def core_module(profile: Profile) -> str:
-    """The module that makes the table, and whose parameter is its size."""
-    return "ip_conntrack" if profile.names == "ip_conntrack" else "nf_conntrack"
 
 
 def _option_lines(host: Host) -> list[tuple[Document[object], Line[object]]]:
@@ -136,24 +129,3 @@ def _differences(words: Sequence[_Word], kept: Sequence[_Word], core: str) -> li
     values = dict(kept)
     changed = [word for word in words if word.name in values and values[word.name] != word.value]
     return said + [f"{word.name} was {word.value}, is {values[word.name]}" for word in changed]
-
-
-def _is_loaded(host: Host, owners: Sequence[str], profile: Profile) -> bool:
-    """Whether one of the modules is loaded at boot, by itself or because one that needs it is."""
-    dependents = core_modules(profile) if "nf_conntrack" in owners else ()
-    return host.modules_load is not None and any(map(host.modules_load.loads, (*owners, *dependents)))
-
-
-def modules_load_additions(host: Host, profiles: Sequence[Profile], keys: Sequence[KeyValue]) -> tuple[Addition, ...]:
-    """The modules to load before sysctls are applied, so that keys are there; none where an init script sets them."""
-    directory = profiles[-1].paths.modules_load_directory
-    if directory is None:
-        return ()
-    wanted: dict[str, str] = {}
-    for key in keys:
-        owners = registered_by(key.variable, profiles[-1])
-        if owners and not _is_loaded(host, owners, profiles[-1]):
-            wanted.setdefault(owners[0], f"{key.key} exists from boot on, so that sysctl.d is not passed over")
-    if len(wanted) > 1:
-        wanted.pop("nf_conntrack", None)  # the others bring it
-    return tuple(Addition(f"{directory}/{_MODULES_LOAD}", module, reason) for module, reason in wanted.items())

@@ -64,10 +64,16 @@ def relative_path(document: Document[object], root: str) -> str:
 def changed_files(
     documents: Mapping[str, Document[object]], changes: Iterable[Change], additions: Iterable[Addition], root: str
 ) -> tuple[NewFile, ...]:
-    """The files that edits and additions make, ordered by path; `documents` are those there are, by path."""
+    """The files that edits and additions make, ordered by path; `documents` are those there are, by path.
+
+    Raises PathError if two files that were given without their root have one name.
+    """
     edits: dict[str, dict[Edit, str]] = {}
     for change in changes:
-        edits.setdefault(relative_path(change.document, root), {})[change.edit] = change.reason
+        path = relative_path(change.document, root)
+        if documents.get(path) is not change.document:
+            raise PathError(f"two files are called {path}: give the root of the machine that they are of")
+        edits.setdefault(path, {})[change.edit] = change.reason
     lines: dict[str, dict[str, str]] = {}
     for addition in additions:
         lines.setdefault(addition.path, {})[addition.line] = addition.reason

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ruleset_lint.netfilter.modules import registered_by
+from ruleset_lint.netfilter.lifetimes import FLOWS, lifetime
 from ruleset_lint.netfilter.profiles import Profile
-from ruleset_lint.netfilter.sysctls import FLOORS, VARIABLES, key_of
+from ruleset_lint.netfilter.sysctls import FLOORS
 from ruleset_lint.netfilter.table_size import (
+    GIB,
     ChainGrade,
     Size,
     chain_grade,
@@ -16,8 +17,20 @@ from ruleset_lint.netfilter.table_size import (
     round_buckets,
     size_of,
 )
+from ruleset_lint.rewrite.carriers import Carrier, carriers
 
-__all__ = ["Advice", "Carriers", "Size", "SizeError", "advise", "default_size", "given_size", "size_of"]
+__all__ = [
+    "Advice",
+    "Size",
+    "SizeError",
+    "advise",
+    "default_size",
+    "given_size",
+    "insert_refusals",
+    "size_of",
+    "timeouts",
+    "usual_maximum",
+]
 
 ESTABLISHED = FLOORS["tcp_timeout_established"].seconds
 """Seconds after which a silent TCP connection is forgotten, unless told otherwise: the least that RFC 5382 allows."""
@@ -32,28 +45,13 @@ class SizeError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Carriers:
-    """Where a profile takes the values from: at boot from modprobe and sysctl, at once from files of /proc and /sys.
-
-    `modprobe_line` does nothing where conntrack is built into the kernel; there `command_line` does. `modules` must be
-    loaded before the sysctls are applied. `live_files` are to be written in their order.
-    """
-
-    modprobe_line: str
-    command_line: str
-    sysctls: tuple[tuple[str, int], ...]
-    live_files: tuple[tuple[str, int], ...]
-    modules: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Advice:
     """A recommended table and time-out, how this kernel copes with it, and what to keep in mind."""
 
     size: Size
     established: int
     grade: ChainGrade
-    carriers: Carriers
+    carriers: tuple[Carrier, ...]
     warnings: tuple[str, ...]
 
 
@@ -64,22 +62,30 @@ def advise(
     connections: int | None = None,
     established: int = ESTABLISHED,
     extended: bool = False,
+    least: int = 0,
 ) -> Advice:
     """The table for so many connections at once, or the one that so many bytes of RAM allow; connections count more.
 
-    `extended`: each entry carries accounting or a helper. Raises SizeError for wishes that are no size.
+    `extended`: each entry carries accounting or a helper. `least` entries it takes in any case. Raises SizeError for
+    wishes that are no size.
     """
     _expect("connections", connections, _LARGEST)
     _expect("bytes of RAM", ram, 1 << 50)
-    _expect("seconds", established, (2**31 - 1) // 1000)
+    expect_time_out(established)
     if ram is None and connections is None:
         raise SizeError("neither RAM nor a number of connections is given")
     wanted = _for_ram(ram, profile, extended=extended) if connections is None else connections + connections // 4
     if ram is not None:
         wanted = max(wanted, default_size(ram, profile).maximum)
-    size = _sized(wanted, profile, extended=extended)
+    size = _sized(max(wanted, least), profile, extended=extended)
     grade = chain_grade(size.mean_chain, profile)
-    return Advice(size, established, grade, _carriers(size, established, profile), _warnings(size, ram, established))
+    carried = carriers(size, (("tcp_timeout_established", established),), profile)
+    return Advice(size, established, grade, carried, _warnings(size, ram, established))
+
+
+def expect_time_out(seconds: int | None) -> None:
+    """Raise SizeError for what is no time-out that a kernel takes."""
+    _expect("seconds", seconds, (2**31 - 1) // 1000)
 
 
 def _expect(what: str, number: int | None, largest: int) -> None:
@@ -104,19 +110,24 @@ def _sized(wanted: int, profile: Profile, *, extended: bool) -> Size:
     return size_of(buckets, buckets * _per_bucket(profile), profile, extended=extended)
 
 
-def _carriers(size: Size, established: int, profile: Profile) -> Carriers:
-    module = "ip_conntrack" if profile.names == "ip_conntrack" else "nf_conntrack"
-    values = {"max": size.maximum, "tcp_timeout_established": established}
-    keys = [(key_of(variable, profile), values[variable.name]) for variable in VARIABLES if variable.name in values]
-    sysctls = tuple((key, value) for key, value in keys if key)
-    hashsize = (f"/sys/module/{module}/parameters/hashsize", size.buckets)
-    return Carriers(
-        modprobe_line=f"options {module} hashsize={size.buckets}",
-        command_line=f"{module}.hashsize={size.buckets}",
-        sysctls=sysctls,
-        live_files=(hashsize, *(("/proc/sys/" + key.replace(".", "/"), value) for key, value in sysctls)),
-        modules=registered_by("tcp_timeout_established", profile)[:1],
-    )
+def timeouts(profile: Profile, established: int) -> tuple[tuple[str, int], ...]:
+    """The time-outs by which a table fills and empties, in seconds: the advised one, then those of the kernel."""
+    return (("tcp_timeout_established", established), *((flow.timeout, lifetime(flow, profile)) for flow in FLOWS))
+
+
+def usual_maximum(profile: Profile) -> int:
+    """Entries that this kernel takes where nobody says otherwise, on a machine with more than 1 GiB of RAM."""
+    return default_size(2 * GIB, profile).maximum
+
+
+def insert_refusals(size: Size, profile: Profile) -> str:
+    """Whether this kernel refuses an entry for the length of its chain while the table is not full."""
+    if profile.insert_limit is None:
+        return "this kernel refuses no entry for the length of its chain; a long one only costs time"
+    since = f"this kernel may refuse an entry for a chain of {profile.insert_limit} or more"
+    if chain_grade(size.mean_chain, profile) == "refused":
+        return f"{since}: it does before this table is full"
+    return f"{since}: at {size.mean_chain:.1f} on average, hardly any are"
 
 
 def _warnings(size: Size, ram: int | None, established: int) -> tuple[str, ...]:

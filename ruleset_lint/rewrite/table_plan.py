@@ -7,15 +7,24 @@ from dataclasses import dataclass
 
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.settings import Setting
+from ruleset_lint.netfilter.lifetimes import FLOWS
 from ruleset_lint.netfilter.releases import Profile
-from ruleset_lint.netfilter.sysctls import below_floor, default, exists, number, variable_of
+from ruleset_lint.netfilter.sysctls import FLOORS, below_floor, default, exists, key_of, number, variable_of
 from ruleset_lint.netfilter.table_size import Size, chain_grade, default_size, mean_chain, round_buckets, size_of
-from ruleset_lint.rewrite.sizing import ESTABLISHED, advise
+from ruleset_lint.rewrite.demand import Load, Need, need
+from ruleset_lint.rewrite.sizing import ESTABLISHED, advise, expect_time_out, insert_refusals, usual_maximum
 
 CORE = ("nf_conntrack", "ip_conntrack", "nf_conntrack_ipv4")
 """Modules that take `hashsize`, by the names that modprobe.d may have for them."""
 
 _LARGEST = 1 << 31
+_NOTHING = Load()
+_FORGOTTEN = {
+    "tcp_timeout_established": "established connections",
+    "udp_timeout_stream": "UDP flows",
+    "icmp_timeout": "pings",
+    "dccp_timeout_open": "DCCP connections",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +44,76 @@ class _Given:
     established: int | None
 
 
-def table_plan(host: Host, profile: Profile, *, ram: int | None, connections: int | None) -> TablePlan:
-    """What to set, so that what the user chose is kept unless it is too small for what is asked. Raises SizeError."""
-    given = _Given(
-        _sysctl(host, "max") or _parameter(host, "max"), _buckets(host), _sysctl(host, "tcp_timeout_established")
-    )
-    maximum, why = _maximum(profile, given, ram, connections)
+def table_plan(
+    host: Host, profile: Profile, *, ram: int | None = None, load: Load = _NOTHING, established: int | None = None
+) -> TablePlan:
+    """What to set, so that what the user chose is kept unless it is too small for what is asked. Raises SizeError.
+
+    `established`, if given, is the time-out of established connections, whatever is set.
+    """
+    expect_time_out(established)
+    given = _given(host)
+    needed = need(load, profile, _timeouts(host))
+    maximum, why = _maximum(profile, given, ram, needed, least=_usual(host, profile, ram) if needed.is_glimpse else 0)
     if maximum is None:
-        return TablePlan(None, None, ("neither RAM nor connections nor a size are given: sizes stay as they are",))
+        return _without_size(host, established)
     buckets, why_buckets = _fitting(profile, given, maximum)
     size = size_of(buckets, maximum, profile)
-    established, why_established = _established(profile, given)
+    patience, why_patience = (established, _told(established)) if established else _established(profile, given)
     return TablePlan(
         size,
-        established,
-        (why, why_buckets, *_memory(size, profile, ram), why_established),
-        tuple(_warnings(size, given, ram)),
+        patience,
+        (
+            *needed.arithmetic,
+            why,
+            why_buckets,
+            insert_refusals(size, profile),
+            *_memory(size, profile, ram),
+            why_patience,
+        ),
+        (*_memory_warnings(size, ram), *_below(host, established)),
     )
 
 
-def _maximum(profile: Profile, given: _Given, ram: int | None, connections: int | None) -> tuple[int | None, str]:
-    """Entries, and the reason in words."""
-    if ram is None and connections is None:
+def _given(host: Host) -> _Given:
+    maximum = _sysctl(host, "max") or _parameter(host, "max")
+    return _Given(maximum, _buckets(host), _sysctl(host, "tcp_timeout_established"))
+
+
+def _without_size(host: Host, established: int | None) -> TablePlan:
+    nothing = "neither RAM nor connections nor a size are given: sizes stay as they are"
+    told = () if established is None else (_told(established),)
+    return TablePlan(None, established, (nothing, *told), tuple(_below(host, established)))
+
+
+def _timeouts(host: Host) -> dict[str, int]:
+    """The time-outs of the host that say how long entries of ended flows stay, as far as they are set."""
+    found = {flow.timeout: _sysctl(host, flow.timeout) for flow in FLOWS}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _usual(host: Host, profile: Profile, ram: int | None) -> int:
+    """Entries that the machine takes as it is: its kernel says so, or has them by itself."""
+    variable = variable_of("net.netfilter.nf_conntrack_max")
+    key = key_of(variable, profile) if variable else None
+    running = host.running.value(key) if host.running and key else None
+    return running or (usual_maximum(profile) if ram is None else default_size(ram, profile).maximum)
+
+
+def _maximum(profile: Profile, given: _Given, ram: int | None, needed: Need, *, least: int) -> tuple[int | None, str]:
+    """Entries, and the reason in words; `least` are there in any case."""
+    entries = needed.entries
+    if ram is None and entries is None:
         return given.maximum, f"maximum {given.maximum}: as it is set, nothing says that it is wrong"
-    advised = advise(profile, ram=ram, connections=connections).size.maximum
-    least = advised if connections is not None else default_size(ram or 0, profile).maximum
-    if given.maximum is not None and given.maximum >= least:
-        return given.maximum, f"maximum {given.maximum}: as it is set, {least} are enough"
+    advised = advise(profile, ram=ram, connections=entries, least=least).size.maximum
+    enough = advised if entries is not None else default_size(ram or 0, profile).maximum
+    if given.maximum is not None and given.maximum >= enough:
+        return given.maximum, f"maximum {given.maximum}: as it is set, {enough} are enough"
     raised = f", {given.maximum} is too small" if given.maximum is not None else ""
-    if connections is not None:
-        return (
-            advised,
-            f"maximum {advised}: {connections} connections and a quarter more, whole pages of buckets{raised}",
-        )
+    if entries is not None and least > entries + entries // 4:
+        return advised, f"maximum {advised}: as many as the machine takes now, of which {entries} were seen{raised}"
+    if entries is not None:
+        return advised, f"maximum {advised}: {entries} connections and a quarter more, whole pages of buckets{raised}"
     return advised, f"maximum {advised}: what {(ram or 0) >> 20} MiB of RAM allow at a 32nd part of it{raised}"
 
 
@@ -104,14 +150,25 @@ def _memory(size: Size, profile: Profile, ram: int | None) -> Iterator[str]:
     yield f"memory of the full table: {buckets} + {entries} = {size.total_bytes >> 20} MiB{share}"
 
 
-def _warnings(size: Size, given: _Given, ram: int | None) -> Iterator[str]:
+def _memory_warnings(size: Size, ram: int | None) -> Iterator[str]:
     if ram is not None and size.total_bytes > ram // 8:
         yield f"the full table takes {size.total_bytes >> 20} MiB of {ram >> 20} MiB of RAM"
-    variable = variable_of("net.netfilter.nf_conntrack_tcp_timeout_established")
-    floor = below_floor(variable, given.established) if variable and given.established is not None else None
-    if floor:
-        forgotten = f"established connections are forgotten after {given.established} seconds"
-        yield f"{forgotten}, {floor.source} wants {floor.seconds}"
+
+
+def _below(host: Host, established: int | None) -> Iterator[str]:
+    """What to know of time-outs, as they are or as one is asked for, that are shorter than a standard allows."""
+    for name in FLOORS:
+        variable = variable_of(f"net.netfilter.nf_conntrack_{name}")
+        seconds = _sysctl(host, name)
+        if name == "tcp_timeout_established":
+            seconds = established or seconds
+        floor = below_floor(variable, seconds) if variable and seconds is not None else None
+        if floor:
+            yield f"{_FORGOTTEN[name]} are forgotten after {seconds} seconds, {floor.source} wants {floor.seconds}"
+
+
+def _told(established: int) -> str:
+    return f"established connections: {established} seconds, as asked for"
 
 
 def settings_of(host: Host, name: str) -> tuple[Setting, ...]:

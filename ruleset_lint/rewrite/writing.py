@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from ruleset_lint.text import encode
@@ -25,17 +26,47 @@ def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 def replace_file(path: Path, before: str, after: str, *, root: Path | None = None) -> None:
     """Write a file anew if it still says `before`, and if no link on its way leads out of `root`. Raises WriteError."""
-    if root is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-        raise WriteError(f"{path}: a link on the way to it leads out of {root}")
+    _expect_below(path, root)
     _write(path, after, 0o644, before=encode(before))
 
 
-def _write(path: Path, text: str, mode: int, *, before: bytes | None) -> None:
-    try:
+def check_file(path: Path, before: str | None, *, root: Path | None = None) -> None:
+    """Raise WriteError if a file cannot be written now, or does not say `before` any more (None: there is none)."""
+    _expect_below(path, root)
+    with _told_of(path):
         status = _status(path)
-        if before is not None and (status is None or path.read_bytes() != before):
-            raise WriteError(f"{path}: changed while it was checked, not written")
+        if before is None and status is not None:
+            raise WriteError(f"{path}: is there, and was not read, not written")
+        if before is not None:
+            _expect_text(path, status, encode(before))
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise WriteError(f"{path}: nothing can be written into {folder}")
+
+
+def _expect_below(path: Path, root: Path | None) -> None:
+    if root is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+        raise WriteError(f"{path}: a link on the way to it leads out of {root}")
+
+
+def _expect_text(path: Path, status: os.stat_result | None, text: bytes) -> None:
+    if status is None or path.read_bytes() != text:
+        raise WriteError(f"{path}: changed while it was checked, not written")
+
+
+def _write(path: Path, text: str, mode: int, *, before: bytes | None) -> None:
+    with _told_of(path):
+        status = _status(path)
+        if before is not None:
+            _expect_text(path, status, before)
         _write_beside(path, encode(text), status, mode)
+
+
+@contextlib.contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """What the system refuses, as an error of writing this file."""
+    try:
+        yield
     except OSError as error:
         raise WriteError(f"{path}: {(error.strerror or 'cannot be written').lower()}") from None
     except ValueError:
