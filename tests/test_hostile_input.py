@@ -109,7 +109,12 @@ def test_broken_ruleset_is_1_and_soon(command: Command, put: Put, text: str) -> 
     assert time.process_time() - start < SECONDS
 
 
-@pytest.mark.parametrize("text", [nested(20_000), many_paths(60)], ids=["nested-chains", "2^60-paths"])
+BLOCKS = "*filter\n-A INPUT -j ACCEPT\nCOMMIT\n" * 10_000
+
+
+@pytest.mark.parametrize(
+    "text", [nested(20_000), many_paths(60), BLOCKS], ids=["nested-chains", "2^60-paths", "10,000 times the same table"]
+)
 def test_deep_ruleset_is_checked_soon(command: Command, put: Put, text: str) -> None:
     put("a.rules", text)
     start = time.process_time()

@@ -4,6 +4,7 @@ import pytest
 
 from ruleset_lint.model.blocks import blocks, family_of, looks_like_fragment
 from ruleset_lint.model.loading import load
+from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.syntax.iptables_save import parse, words
 from ruleset_lint.syntax.nodes import RuleLine
@@ -178,3 +179,34 @@ def test_a_column_has_the_words_of_the_rules_of_a_shape() -> None:
     columns = [list(found.column(shape, operand)) for operand in (0, 1, "DROP")]
     assert columns == [["INPUT", "FORWARD"], ["10.0.0.1", "10.0.0.2"], ["DROP", "DROP"]]
     assert [rule.values for rule in rules] == list(zip(*columns[:2], strict=True))
+
+
+_PLAIN = (
+    *(":A - [0:0]", ":B - [0:0]", ":EMPTY - [0:0]", "-A INPUT -s 10.0.0.1 -j A", "[1:2] -A INPUT -s 10.0.0.2 -g B"),
+    *("", "# between", "-A B -p tcp --dport 22 -j ACCEPT", "-A A -j B", "-A INPUT -j A", "[3:4] -A INPUT -j B"),
+)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param([], id="nothing else"),
+        pytest.param(["-A B -p 6 --dport 22 -j DROP"], id="a shape that depends on a value"),
+        pytest.param(["-A A -j NOWHERE"], id="a call of no chain"),
+        pytest.param(["-A NOWHERE -j A"], id="a rule in no chain"),
+        pytest.param(["-A A -j INPUT"], id="a call of a built-in chain"),
+        pytest.param(["-4 -A A -j B", "-6 -A A -j B"], id="rules of one family"),
+        pytest.param([":LATE - [0:0]", "-A LATE -j A"], id="a chain that is declared late"),
+    ],
+)
+def test_a_table_loaded_at_once_is_as_if_loaded_line_by_line(more: list[str]) -> None:
+    at_once, by_line = ruleset(*_PLAIN, *more), ruleset(*_PLAIN, *more, "-F EMPTY")
+    first, second = (found.tables["filter"] for found in (at_once, by_line))
+    assert [_told(rule) for rule in at_once.live_rules] == [_told(rule) for rule in by_line.live_rules]
+    assert [_told(rule) for rule in at_once.commands] == [_told(rule) for rule in by_line.commands[:-1]]
+    assert [fault.reason for fault in at_once.faults] == [fault.reason for fault in by_line.faults]
+    assert (list(first.chains), first.callees, first.hooks) == (list(second.chains), second.callees, second.hooks)
+
+
+def _told(rule: Rule) -> tuple[object, ...]:
+    return rule.number, rule.chain, rule.values, rule.counters, rule.jump, rule.target

@@ -60,10 +60,10 @@ def nat_policy(ruleset: Ruleset) -> Iterator[Finding]:
                 help=("the line is refused, and the table is not loaded",),
             )
     for block in mended(ruleset).ruleset.blocks:
-        for name, line in block.declarations if block.table == "nat" else ():
-            if is_builtin("nat", name) and getattr(line.node, "policy", "") == "DROP":
+        for name, policy, number in block.declared if block.table == "nat" else ():
+            if policy == "DROP" and is_builtin("nat", name):
                 yield Finding(
-                    _shared.at(ruleset, line.number),
+                    _shared.at(ruleset, number),
                     f"the nat table drops by policy: every new connection that no rule in {name} takes",
                     help=("packets of open connections do not pass the nat table: they go on",),
                 )

@@ -77,7 +77,7 @@ def _holds_something(block: Block) -> bool:
 
 
 def _own_chains(block: Block) -> list[str]:
-    return [name for name, _ in block.declarations if not is_builtin(block.table, name)]
+    return [name for name, _, _ in block.declared if not is_builtin(block.table, name)]
 
 
 def _merged(ruleset: Ruleset, before: Block, block: Block) -> Fix | None:

@@ -62,7 +62,7 @@ def undefined_chain(ruleset: Ruleset) -> Iterator[Finding]:
         if fault.chain and fault.line.number not in refused:
             by_line.setdefault(fault.line.number, []).append(fault)
     for block in meant.blocks if by_line else ():
-        declared = {name: line.number for name, line in block.declarations}
+        declared = {name: number for name, _, number in block.declared}
         causes: dict[str, list[Fault]] = {}
         for line in block.lines:
             for fault in by_line.get(line.number, ()):

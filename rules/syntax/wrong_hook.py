@@ -54,9 +54,9 @@ def wrong_hook(ruleset: Ruleset, profiles: tuple[Profile, ...]) -> Iterator[Find
     for block in mended(ruleset).ruleset.blocks:
         if block.table == "nat" and ruleset.family == 6 and block.first:
             yield from _too_old(ruleset, profiles, block.first.number, "the nat table of IPv6", (3, 7, 0))
-        for name, line in block.declarations if block.table == "nat" and ruleset.family == 4 else ():
+        for name, _, number in block.declared if block.table == "nat" and ruleset.family == 4 else ():
             if name == "INPUT":
-                yield from _too_old(ruleset, profiles, line.number, "chain INPUT of the nat table", (2, 6, 36))
+                yield from _too_old(ruleset, profiles, number, "chain INPUT of the nat table", (2, 6, 36))
 
 
 def _too_old(

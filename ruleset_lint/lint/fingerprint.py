@@ -46,5 +46,5 @@ def _table_at(document: Document[object], offset: int) -> str:
 
 @lru_cache(maxsize=64)
 def _tables(document: Document[object]) -> tuple[list[int], list[str]]:
-    found = [document.lines[number - 1] for number in document.by_kind.get(TableLine, ())]
+    found = [document.lines[number - 1] for number in document.numbers(TableLine)]
     return [line.span.start for line in found], [line.node.name for line in found if isinstance(line.node, TableLine)]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ruleset_lint.netfilter.hooks import is_builtin
+from ruleset_lint.syntax.columns import LineForm
 from ruleset_lint.syntax.document import Document, Line
 from ruleset_lint.syntax.iptables_save import words
 from ruleset_lint.syntax.nodes import ChainLine, Commit, Node, RuleLine, TableLine
@@ -14,9 +17,12 @@ from ruleset_lint.syntax.nodes import ChainLine, Commit, Node, RuleLine, TableLi
 NO_TABLE = ""  # the table of a snippet that has no table line
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Block:
-    """A table in the file: its `*table` line, its COMMIT, and the lines between, whose numbers begin behind `start`."""
+    """A table in the file: its `*table` line, its COMMIT, and the lines between, whose numbers begin behind `start`.
+
+    `declaring` are the numbers of the lines that declare a chain.
+    """
 
     document: Document[Node]
     table: str
@@ -24,7 +30,7 @@ class Block:
     commit: Line[Node] | None
     start: int
     end: int
-    declarations: tuple[tuple[str, Line[Node]], ...]  # chains in order; one may be declared twice
+    declaring: Sequence[int]
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -36,38 +42,49 @@ class Block:
         """The lines between."""
         return self.document.lines[self.start : self.end]
 
+    @cached_property
+    def declared(self) -> Sequence[tuple[str, str, int]]:
+        """Name, policy and line number of the chains that are declared, in order; one may be declared twice."""
+        values = self.document.nodes.values  # begin with name and policy, whatever the form of a chain line is
+        return [(str(values[number - 1][0]), str(values[number - 1][1]), number) for number in self.declaring]
+
     @property
     def has_commands(self) -> bool:
         """Whether the block does more than declare."""
-        return any(isinstance(node, RuleLine) for node in self.nodes)
+        return any(form.kind is RuleLine for form in self.document.nodes.forms[self.start : self.end])
+
+    def commands(self) -> Iterator[tuple[LineForm[Node], Sequence[int]]]:
+        """The forms of the rules between, each with the numbers of its lines."""
+        between = self.document.nodes.between(self.start, self.end)
+        return ((form, numbers) for form, numbers in between if form.kind is RuleLine)
 
 
 def blocks(document: Document[Node]) -> tuple[Block, ...]:
     """The blocks in order. Lines that stand in no table make one too, if they declare or command anything."""
     found = list(_all_blocks(document))
-    return tuple(block for block in found if block.first or block.declarations or block.has_commands)
+    return tuple(block for block in found if block.first or block.declaring or block.has_commands)
 
 
 def _all_blocks(document: Document[Node]) -> Iterator[Block]:
-    kinds = (ChainLine, TableLine, Commit)
-    marks = sorted(number - 1 for kind in kinds for number in document.by_kind.get(kind, ()))
+    declaring = document.numbers(ChainLine)
     first: Line[Node] | None = None
     start = 0
-    declared: list[tuple[str, Line[Node]]] = []
-    for number in marks:
-        node = document.nodes[number]
-        if isinstance(node, ChainLine):
-            declared.append((node.name, document.lines[number]))
-        elif isinstance(node, TableLine | Commit):
-            line = document.lines[number]
-            ended = isinstance(node, Commit)
-            yield Block(document, _table(first), first, line if ended else None, start, number, tuple(declared))
-            first, start, declared = (None if ended else line), number + 1, []
-    yield Block(document, _table(first), first, None, start, len(document.nodes), tuple(declared))
+    for number in document.numbers(TableLine, Commit):
+        line = document.lines[number - 1]
+        ended = isinstance(line.node, Commit)
+        inside = _between(declaring, start, number - 1)
+        yield Block(document, _table(first), first, line if ended else None, start, number - 1, inside)
+        first, start = (None if ended else line), number
+    end = len(document.nodes)
+    yield Block(document, _table(first), first, None, start, end, _between(declaring, start, end))
 
 
 def _table(first: Line[Node] | None) -> str:
     return first.node.name if first and isinstance(first.node, TableLine) else NO_TABLE
+
+
+def _between(numbers: Sequence[int], start: int, end: int) -> Sequence[int]:
+    return numbers[bisect_right(numbers, start) : bisect_right(numbers, end)]
 
 
 def looks_like_fragment(found: Sequence[Block]) -> bool:
@@ -77,8 +94,11 @@ def looks_like_fragment(found: Sequence[Block]) -> bool:
     its own that it declares, as ufw's before.rules do beside a whole nat table.
     """
     if not any(block.first for block in found):
-        return any(block.declarations or block.has_commands for block in found)
-    tables = {block.table: [other for other in found if other.table == block.table] for block in found if block.first}
+        return any(block.declaring or block.has_commands for block in found)
+    tables: dict[str, list[Block]] = {block.table: [] for block in found if block.first}
+    for block in found:
+        if block.table in tables:
+            tables[block.table].append(block)
     whole = {name for name, parts in tables.items() if any(map(_touches_builtin, parts))}
     if not whole:
         return any(block.has_commands for parts in tables.values() for block in parts)
@@ -86,12 +106,12 @@ def looks_like_fragment(found: Sequence[Block]) -> bool:
 
 
 def _fills_own(parts: Sequence[Block]) -> bool:
-    return any(block.declarations for block in parts) and any(block.has_commands for block in parts)
+    return any(block.declaring for block in parts) and any(block.has_commands for block in parts)
 
 
 def _touches_builtin(block: Block) -> bool:
     """Whether a block declares or fills a built-in chain."""
-    if any(is_builtin(block.table, name) for name, _ in block.declarations):
+    if any(is_builtin(block.table, name) for name, _, _ in block.declared):
         return True
     commands = (node for node in block.nodes if isinstance(node, RuleLine))
     return any(is_builtin(block.table, word) for node in commands for word in words(node)[1:2])

@@ -22,12 +22,14 @@ _VERDICTS = frozenset({"ACCEPT", "DROP", "QUEUE", "RETURN"})
 def chain_lines(block: Block) -> Iterator[Refusal]:
     """What is refused about the chain lines of a table."""
     seen: set[str] = set()
-    names = {name for name, _ in block.declarations}
+    declared = block.declared
+    names = {name for name, _, _ in declared}
     odd = odd_ones(chain, "\n".join((*names, "")), 4) | (names & _VERDICTS)
-    for name, line in block.declarations:
-        if isinstance(line.node, ChainLine) and (line.node.policy != "-" or name in odd or not name[0].isalnum()):
-            yield from _chain_line(block.table, line, line.node)
+    for name, policy, number in declared:
+        if policy != "-" or name in odd or not name[0].isalnum():
+            yield from _chain_line(block.table, block.document.lines[number - 1])
         if name in seen and not is_builtin(block.table, name):
+            line = block.document.lines[number - 1]
             yield Refusal(line, 0, f"chain {name} is there already", Kind.ORDER, LEGACY)
         seen.add(name)
 
@@ -67,7 +69,10 @@ def _policy_command(rule: Rule, first: int, policy: str) -> Iterator[Refusal]:
         yield Refusal(rule.line, first + 1, "the nat table is not for dropping packets", Kind.NAT_POLICY)
 
 
-def _chain_line(table: str, line: Line[Node], node: ChainLine) -> Iterator[Refusal]:
+def _chain_line(table: str, line: Line[Node]) -> Iterator[Refusal]:
+    node = line.node
+    if not isinstance(node, ChainLine):
+        return
     if is_builtin(table, node.name):
         if node.policy not in ("ACCEPT", "DROP", "-"):
             yield Refusal(line, 1, "policy ACCEPT or DROP expected", Kind.CHAIN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.tracking import untracks
 
 PREFIX = "NT-"
 """What the names of chains for services that have left connection tracking begin with."""
@@ -19,5 +20,16 @@ def is_own_chain(name: str) -> bool:
 
 
 def is_own_rule(rule: Rule) -> bool:
-    """Whether a rule was made by an earlier rewrite."""
-    return bool(_COMMENT.match(rule.comment))
+    """Whether a rule was made by an earlier rewrite: its comment says so, and it is about untracked packets only.
+
+    A rule that someone gave such a comment and that decides more is none: it would be taken out unproven.
+    """
+    return bool(_COMMENT.match(rule.comment)) and (is_own_chain(rule.chain) or _is_about_untracked(rule))
+
+
+def _is_about_untracked(rule: Rule) -> bool:
+    """Whether it untracks, or asks for untracked packets, or for errors about them, which are INVALID."""
+    if rule.table == "raw":
+        return untracks(rule.shape)
+    states = rule.states
+    return states is not None and not states.negated and states.value <= {"UNTRACKED", "INVALID"}

@@ -18,7 +18,7 @@ def normal_text(ruleset: Ruleset, backend: Backend) -> str:
     Save's own order of tables depends on what the machine loaded before, so the ruleset's order stays. Of a table
     without chain lines and commands iptables-nft makes nothing.
     """
-    named = {block.table for block in ruleset.blocks if backend == "legacy" or block.declarations or block.has_commands}
+    named = {block.table for block in ruleset.blocks if backend == "legacy" or block.declaring or block.has_commands}
     tables = (table for table in ruleset.tables.values() if table.name in named)
     return "".join(f"{line}\n" for table in tables for line in _table(table, backend))
 

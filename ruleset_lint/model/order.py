@@ -29,19 +29,20 @@ class _Table(NamedTuple):
 
 def out_of_order(ruleset: Ruleset) -> Iterator[Refusal]:
     """What cannot be done at the place where it stands; nothing in fragments, whose chains are made elsewhere."""
-    shapes = {command.shape for command in ruleset.commands}
-    if ruleset.fragment or not any(shape.command and shape.command.option.name in _ASKED for shape in shapes):
+    names = {shape.command.option.name for shape in ruleset.command_shapes if shape.command}
+    if ruleset.fragment or names.isdisjoint(_ASKED):
         return
-    declared = {line.number: (name, line) for block in ruleset.blocks for name, line in block.declarations}
+    declared = {number: name for block in ruleset.blocks for name, _, number in block.declared}
     starts = {block.first.number: block.table for block in ruleset.blocks if block.first}
-    commands = {command.line.number: command for command in ruleset.commands}
+    commands = {command.number: command for command in ruleset.commands}
     table = _Table("", {}, set())
     for number in sorted({*declared, *starts, *commands}):
         if number in starts:
             table = _Table(starts[number], {name: [] for name in BUILTIN_CHAINS.get(starts[number], ())}, set())
         elif number in declared:
-            name, line = declared[number]
+            name = declared[number]
             if name in table.made:
+                line = ruleset.document.lines[number - 1]
                 yield Refusal(line, 0, f"chain {name} is there already", Kind.ORDER, LEGACY)
             table.chains.setdefault(name, [])
         else:

@@ -12,7 +12,7 @@ from ruleset_lint.netfilter.values import Reader, networks, port_list, port_rang
 
 _BYTE = "(?:1[0-9]{0,2}|2(?:[0-4][0-9]?|5[0-5]?|[6-9])?|[3-9][0-9]?|0)"
 _ADDRESS = rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}"
-_PORT = "(?:0|[1-9][0-9]{0,3}|[1-5][0-9]{4})"
+_PORT = "(?:0|[1-5][0-9]{0,4}|[6-9][0-9]{0,3}|6(?:[0-4][0-9]{3}|5(?:[0-4][0-9]{2}|5(?:[0-2][0-9]|3[0-5]))))"
 _NAME = rf"[!-~]{{1,{LONGEST_CHAIN}}}"
 # what most values look like, of those that read beyond doubt
 _USUAL: Mapping[tuple[Reader, int], str] = {

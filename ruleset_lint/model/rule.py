@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from ruleset_lint.model.shape import Operand, Part, Shape, Use
@@ -181,6 +182,10 @@ class Rule(NamedTuple):
             return self.read(use, number) if number < len(use.operands) else None
         except ValueError:
             return None
+
+
+made_of: Callable[[Iterable[object]], Rule] = partial(tuple.__new__, Rule)
+"""A rule of its five fields, as Rule._make gives it, without a Python function called for each of 100,000."""
 
 
 @lru_cache(maxsize=1 << 16)

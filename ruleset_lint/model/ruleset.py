@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -14,37 +15,51 @@ from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Operand, Shape, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.syntax.document import Document, Line
-from ruleset_lint.syntax.nodes import Node, RuleLine
+from ruleset_lint.syntax.nodes import Node
 from ruleset_lint.text import Span
 
+_NOWHERE = ("", "")
 _number = attrgetter("number")
+_shape: Callable[[Rule], Shape] = itemgetter(Rule._fields.index("shape"))
+_counters = attrgetter("counters")
 _values: Callable[[Rule], tuple[str, ...]] = itemgetter(Rule._fields.index("values"))
 
 
 class Chain(NamedTuple):
-    """A chain: its policy (`-` for a chain of one's own), where it is declared, its rules in order."""
+    """A chain: its policy (`-` for a chain of one's own), its rules in order, the line that declares it (0: none)."""
 
     name: str
     policy: str
-    line: Line[Node] | None
     rules: tuple[Rule, ...]
+    document: Document[Node]
+    number: int = 0
+
+    @property
+    def line(self) -> Line[Node] | None:
+        """The line that declares it."""
+        return self.document.lines[self.number - 1] if self.number else None
+
+
+chain_of: Callable[[Iterable[object]], Chain] = partial(tuple.__new__, Chain)
+"""A chain of its five fields, as Chain._make gives it: a cluster node has 40,000."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table: its chains by name."""
+    """A table: its chains by name. `calls` are the callees where they are known before."""
 
     name: str
     line: Line[Node] | None
     chains: Mapping[str, Chain]
+    calls: Mapping[str, Sequence[str]] | None = None
 
     @cached_property
     def callers(self) -> Mapping[str, tuple[Rule, ...]]:
         """The rules that jump or go to a chain, by its name."""
-        jumps = _Jumps()
+        calling = self._calling
         found: dict[str, list[Rule]] = {}
-        for rule in itertools.chain.from_iterable(chain.rules for chain in self.chains.values()):
-            operand = jumps[rule.shape]
+        for rule in itertools.chain.from_iterable(chain.rules for chain in self.chains.values() if calling):
+            operand = calling.get(rule.shape)
             if operand is not None:
                 found.setdefault(rule.text(operand), []).append(rule)
         return {name: tuple(rules) for name, rules in found.items()}
@@ -52,16 +67,26 @@ class Table:
     @cached_property
     def callees(self) -> Mapping[str, Sequence[str]]:
         """The chains that a chain's rules jump or go to, by its name, each once."""
-        jumps, chains = _Jumps(), self.chains
+        if self.calls is not None:
+            return self.calls
+        calling, chains = self._calling, self.chains
         found: dict[str, Sequence[str]] = {}
         for name, chain in chains.items():
             called: dict[str, None] = {}
-            for rule in chain.rules:
-                operand = jumps[rule.shape]
+            for shape, values, _, _, _ in chain.rules:
+                operand = calling.get(shape)
                 if operand is not None:
-                    called[operand if isinstance(operand, str) else rule.values[operand]] = None
-            found[name] = tuple([below for below in called if below in chains]) if called else ()
+                    below = operand if isinstance(operand, str) else values[operand]
+                    if below in chains:
+                        called[below] = None
+            found[name] = tuple(called)
         return found
+
+    @cached_property
+    def _calling(self) -> Mapping[Shape, Operand]:
+        """What rules of a shape jump or go to that is not a target of the catalogue."""
+        shapes = set(map(_shape, itertools.chain.from_iterable(chain.rules for chain in self.chains.values())))
+        return {shape: jump.operands[0] for shape in shapes if (jump := shape.jump) and jump.operands}
 
     @cached_property
     def hooks(self) -> Mapping[str, frozenset[str]]:
@@ -103,15 +128,6 @@ class Table:
         return tuple(seen)
 
 
-class _Jumps(dict[Shape, Operand | None]):
-    """What rules of a shape jump or go to that is not a target of the catalogue, asked once a shape."""
-
-    def __missing__(self, shape: Shape) -> Operand | None:
-        jump = shape.jump
-        found = self[shape] = jump.operands[0] if jump and jump.operands else None
-        return found
-
-
 class Fault(NamedTuple):
     """What restore refuses because of what the lines before have, or have not, made.
 
@@ -140,22 +156,43 @@ class Ruleset:
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """All rules of the file, in its order, those that were deleted again included."""
-        adding = {shape for shape in {command.shape for command in self.commands} if _adds(shape, self.family)}
+        adding = {shape for shape in self.command_shapes if _adds(shape, self.family)}
         return tuple(command for command in self.commands if command.shape in adding)
+
+    @cached_property
+    def command_shapes(self) -> frozenset[Shape]:
+        """The shapes of all command lines."""
+        return frozenset(map(_shape, self.commands))
 
     @cached_property
     def by_shape(self) -> Mapping[Shape, tuple[Rule, ...]]:
         """The rules that are loaded, by shape."""
-        found: dict[Shape, list[Rule]] = {}
-        for rule in self.live_rules:
-            found.setdefault(rule.shape, []).append(rule)
-        return {shape: tuple(rules) for shape, rules in found.items()}
+        return {shape: tuple(rules) for shape, (rules, _) in self._by_shape.items()}
+
+    @cached_property
+    def places(self) -> Mapping[Shape, Sequence[tuple[str, str]]]:
+        """The chains that have rules of a shape, each with its table before it."""
+        return {shape: places for shape, (_, places) in self._by_shape.items()}
+
+    @cached_property
+    def _by_shape(self) -> Mapping[Shape, tuple[list[Rule], list[tuple[str, str]]]]:
+        """Both in one walk over all rules."""
+        found: defaultdict[Shape, tuple[list[Rule], list[tuple[str, str]]]] = defaultdict(lambda: ([], [_NOWHERE]))
+        for table in self.tables.values():
+            for name, chain in table.chains.items():
+                place = table.name, name
+                for rule in chain.rules:
+                    rules, places = found[rule.shape]
+                    rules.append(rule)
+                    if places[-1] is not place:
+                        places.append(place)
+        return {shape: (rules, places[1:]) for shape, (rules, places) in found.items()}
 
     @cached_property
     def has_counters(self) -> bool:
         """Whether a rule of the file has counters."""
         may_be = self.document.text.startswith("[") or "\n[" in self.document.text
-        return may_be and any(isinstance(node, RuleLine) and node.counters for node in self.document.nodes)
+        return may_be and any(map(_counters, self.commands))
 
     def where(self, wanted: Callable[[Shape], bool]) -> Iterator[Rule]:
         """The rules whose shape is wanted, in the file's order. Asks once a shape, not once a rule."""

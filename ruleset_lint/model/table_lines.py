@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from ruleset_lint.model.combination import BACKENDS, LEGACY
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.syntax.document import Blank, Comment, Document, Line
-from ruleset_lint.syntax.nodes import ChainLine, Commit, Node, RuleLine, TableLine
+from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Unparsed
+from ruleset_lint.syntax.nodes import Commit, Node, TableLine
 from ruleset_lint.syntax.patterns import Pattern
 
 _DISGUISED = re.compile(r"[ \t\r]*commit\b(?![ \t]*[!-]).{0,200}", re.IGNORECASE | re.DOTALL)
@@ -42,7 +42,7 @@ class Framing(NamedTuple):
 def slips(ruleset: Ruleset) -> Iterator[Framing]:
     """What restore refuses about tables and COMMIT. A snippet without any table line is meant for another's table."""
     document = ruleset.document
-    if ruleset.fragment and not any(isinstance(line.node, TableLine) for line in document.lines):
+    if ruleset.fragment and not document.numbers(TableLine):
         return
     table: Line[Node] | None = None
     for number in _framing_lines(ruleset):
@@ -69,10 +69,8 @@ def slips(ruleset: Ruleset) -> Iterator[Framing]:
 
 def _framing_lines(ruleset: Ruleset) -> list[int]:
     """The numbers of all lines but chains and plain commands inside a table, which say nothing about where it ends."""
-    numbers: set[int] = set()
-    for kind, found in ruleset.document.by_kind.items():
-        numbers.update(found if kind not in (RuleLine, ChainLine) else ())
-    odd = {shape for shape in {command.shape for command in ruleset.commands} if not _begins_plainly(shape.pattern)}
+    numbers = set(ruleset.document.numbers(TableLine, Commit, Comment, Blank, Unparsed))
+    odd = {shape for shape in ruleset.command_shapes if not _begins_plainly(shape.pattern)}
     numbers.update(command.number for command in ruleset.commands if odd and command.shape in odd)
     numbers.update(*(range(block.start + 1, block.end + 1) for block in ruleset.blocks if not block.first))
     return sorted(numbers)

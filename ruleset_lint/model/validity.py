@@ -7,8 +7,8 @@ table_lines.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ruleset_lint.model.agreement import at_odds, looked_at
 from ruleset_lint.model.chain_lines import about_commands, chain_lines
@@ -17,21 +17,19 @@ from ruleset_lint.model.mistakes import told_apart
 from ruleset_lint.model.order import out_of_order
 from ruleset_lint.model.reading import odd_ones, why_not
 from ruleset_lint.model.refusal import Kind, Refusal
-from ruleset_lint.model.rule import Home, Rule
+from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset, texts
 from ruleset_lint.model.shape import Operand, Shape, Use, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, WITHOUT_INPUT, WITHOUT_OUTPUT
 from ruleset_lint.netfilter.values import OutOfRangeError, text
 from ruleset_lint.syntax.document import Document, Line, Unparsed
 from ruleset_lint.syntax.iptables_save import word_spans
-from ruleset_lint.syntax.nodes import Node, RuleLine, TableLine
+from ruleset_lint.syntax.nodes import Node, TableLine
 from ruleset_lint.text import Span
 
 # a `!` that does not stand before an option
 _MISPLACED_NEGATION = re.compile("!(?! -)")
 _ASKED_BY_NAME = WITHOUT_INPUT | WITHOUT_OUTPUT
-_chain: Callable[[Rule], str] = attrgetter("chain")
-_home: Callable[[Rule], Home] = attrgetter("home")
 
 
 def refusals(ruleset: Ruleset) -> Iterator[Refusal]:
@@ -43,14 +41,12 @@ def refusals(ruleset: Ruleset) -> Iterator[Refusal]:
 
 def _found(ruleset: Ruleset) -> Iterator[Refusal]:
     document = ruleset.document
-    for number, node in enumerate(document.nodes):
-        if isinstance(node, RuleLine):
-            continue
-        if isinstance(node, Unparsed):
-            yield Refusal(document.lines[number], None, node.reason, Kind.LINE)
-        elif isinstance(node, TableLine) and node.name not in BUILTIN_CHAINS:
+    for line in (document.lines[number - 1] for number in document.numbers(Unparsed, TableLine)):
+        if isinstance(line.node, Unparsed):
+            yield Refusal(line, None, line.node.reason, Kind.LINE)
+        elif isinstance(line.node, TableLine) and line.node.name not in BUILTIN_CHAINS:
             known = ", ".join(BUILTIN_CHAINS)
-            yield Refusal(document.lines[number], 1, f"no table {node.name}: there are {known}", Kind.LINE)
+            yield Refusal(line, 1, f"no table {line.node.name}: there are {known}", Kind.LINE)
     for block in ruleset.blocks:
         yield from chain_lines(block)
     negations = _MISPLACED_NEGATION.search(document.text) is not None
@@ -102,6 +98,9 @@ def _about_shape(ruleset: Ruleset, shape: Shape, rules: Sequence[Rule], negation
 def _texts(ruleset: Ruleset, rules: Sequence[Rule], operand: Operand) -> str:
     """The texts that an operand has in rules of one shape, each with a line feed behind it."""
     shape = rules[0].shape
+    command = shape.command
+    if command and command.option.name == "-A" and operand == command.operands[0]:
+        return "".join(f"{name}\n" for name in {name for _, name in _places(ruleset, rules)})
     return ruleset.texts(shape, operand) if ruleset.by_shape.get(shape) is rules else texts(rules, operand)
 
 
@@ -146,7 +145,7 @@ def _about_places(ruleset: Ruleset, shape: Shape, rules: Sequence[Rule]) -> Iter
         return
     known: dict[tuple[str, str, frozenset[str], str], Sequence[Misplaced]] = {}
     for rule in rules:
-        around = _circumstances(ruleset, rule.chain, rule.home)
+        around = _circumstances(ruleset, rule.table, rule.chain)
         key = (*around, rule.text(_protocol_operand(shape)))
         if key not in known:
             known[key] = _misplaced(rule, *around)
@@ -162,20 +161,29 @@ def _protocol_operand(shape: Shape) -> Operand:
 
 def _kinds(ruleset: Ruleset, rules: Sequence[Rule]) -> set[tuple[str, str, frozenset[str]]]:
     """The different circumstances of the rules' chains; a chain of one's own is what leads to it."""
-    chains, homes = set(map(_chain, rules)), set(map(_home, rules))
-    named = {_circumstances(ruleset, chain, home) for chain in chains & _ASKED_BY_NAME for home in homes}
-    tables = {home.table: ruleset.tables[home.table].hooks for home in homes if home.table in ruleset.tables}
-    return named | {
-        (table, "", reached or frozenset())
-        for table, hooks in tables.items()
-        for reached in set(map(hooks.get, chains))
-    }
+    found: set[tuple[str, str, frozenset[str]]] = set()
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for table, name in _places(ruleset, rules):
+        names[table].add(name)
+    for table, chains in names.items():
+        hooks = ruleset.tables[table].hooks if table in ruleset.tables else {}
+        found.update(_circumstances(ruleset, table, chain) for chain in chains & _ASKED_BY_NAME)
+        found.update((table, "", reached or frozenset()) for reached in set(map(hooks.get, chains)))
+    return found
 
 
-def _circumstances(ruleset: Ruleset, chain: str, home: Home) -> tuple[str, str, frozenset[str]]:
-    table = ruleset.tables.get(home.table)
+def _places(ruleset: Ruleset, rules: Sequence[Rule]) -> Collection[tuple[str, str]]:
+    """The chains of rules of one shape, each with its table before it."""
+    shape = rules[0].shape
+    if ruleset.by_shape.get(shape) is rules:
+        return ruleset.places[shape]
+    return {(rule.table, rule.chain) for rule in rules}
+
+
+def _circumstances(ruleset: Ruleset, name: str, chain: str) -> tuple[str, str, frozenset[str]]:
+    table = ruleset.tables.get(name)
     hooks = table.hooks.get(chain, frozenset()) if table else frozenset()
-    return home.table, chain if chain in _ASKED_BY_NAME else "", hooks
+    return name, chain if chain in _ASKED_BY_NAME else "", hooks
 
 
 def _misplaced(rule: Rule, table: str, chain: str, hooks: frozenset[str]) -> Sequence[Misplaced]:

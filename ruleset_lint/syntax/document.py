@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Generic, NamedTuple, TypeVar, overload
 
+from ruleset_lint.syntax.columns import Nodes, plain_nodes
 from ruleset_lint.text import Position, Span, line_starts, position
 
 Node_co = TypeVar("Node_co", covariant=True)
@@ -45,7 +46,7 @@ class Lines(Sequence[Line[Node_co]]):
     `starts` has one more offset than there are nodes: the end of the text.
     """
 
-    nodes: Sequence[Node_co]
+    nodes: Nodes[Node_co]
     starts: Sequence[int]
 
     def __len__(self) -> int:
@@ -84,17 +85,13 @@ class Document(Generic[Node_co]):
         return list(known if not self.text or self.text.endswith("\n") else known[:-1])
 
     @cached_property
-    def nodes(self) -> Sequence[Node_co]:
+    def nodes(self) -> Nodes[Node_co]:
         """What the lines say."""
-        return self.lines.nodes if isinstance(self.lines, Lines) else [line.node for line in self.lines]
+        return self.lines.nodes if isinstance(self.lines, Lines) else plain_nodes([line.node for line in self.lines])
 
-    @cached_property
-    def by_kind(self) -> Mapping[type, Sequence[int]]:
-        """The numbers of the lines, from 1, by the type of what they say."""
-        found: defaultdict[type, list[int]] = defaultdict(list)
-        for number, kind in enumerate(map(type, self.nodes), 1):
-            found[kind].append(number)
-        return found
+    def numbers(self, *kinds: type) -> list[int]:
+        """The numbers of the lines, from 1, that say something of one of these types."""
+        return sorted(chain.from_iterable(n for form, n in self.nodes.by_form.items() if form.kind in kinds))
 
     def position(self, offset: int) -> Position:
         """Line and column of an offset."""

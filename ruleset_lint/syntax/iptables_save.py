@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
+from ruleset_lint.syntax.columns import LineForm, Nodes, Values
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Lines, Unparsed
-from ruleset_lint.syntax.nodes import CHAIN, ChainLine, Commit, Counters, Node, RuleLine, TableLine, chain_line
-from ruleset_lint.syntax.patterns import PatternReader, parse_words
+from ruleset_lint.syntax.nodes import (
+    CHAIN,
+    ChainLine,
+    Commit,
+    Counters,
+    Node,
+    RuleLine,
+    TableLine,
+    chain_line,
+    rule_form,
+)
+from ruleset_lint.syntax.patterns import Pattern, PatternReader, parse_words
 from ruleset_lint.syntax.scanners import Learner, Scanner
 from ruleset_lint.syntax.words import Word, split_words
 from ruleset_lint.text import encode
@@ -20,41 +32,71 @@ _PLAIN_TABLE = re.compile(r"\*[a-z]+")
 _BRACKET = re.compile(r"\[[^:\]]+:[^\]]+\]")  # what stands between is looked at with --counters only
 
 
+@dataclass(slots=True)
+class _Reader:
+    """A document while it is read: a form, values and an end for each line so far, and what was learnt from them."""
+
+    text: str
+    forms: list[LineForm[Node]] = field(default_factory=list)
+    values: list[Values] = field(default_factory=list)
+    starts: list[int] = field(default_factory=lambda: [0])
+    patterns: PatternReader = field(default_factory=PatternReader)
+    learner: Learner = field(default_factory=Learner)
+    rules: dict[tuple[Pattern, bool], LineForm[Node]] = field(default_factory=dict)
+    others: dict[type, LineForm[Node]] = field(default_factory=dict)
+
+
 def parse(path: str, text: str) -> Document[Node]:
     """A ruleset line by line; a line that restore's own reader refuses is Unparsed."""
-    nodes: list[Node] = []
-    starts = [0]
-    patterns, learner = PatternReader(), Learner()
+    reader = _Reader(text)
+    starts, learner = reader.starts, reader.learner
     scanner: Scanner | None = None
     while starts[-1] < len(text):
         if learner.is_due:
             scanner = learner.scanner()
         if scanner:
-            _scan(scanner, text, nodes, starts)
+            _scan(reader, scanner)
         if starts[-1] < len(text):
-            _read_line(text, nodes, starts, patterns, learner)
-    return Document(path, text, Lines(nodes, starts))
+            _read_line(reader)
+    return Document(path, text, Lines(Nodes(reader.forms, reader.values), starts))
 
 
-def _scan(scanner: Scanner, text: str, nodes: list[Node], starts: list[int]) -> None:
+def _scan(reader: _Reader, scanner: Scanner) -> None:
     """Read lines as long as they are like lines read before."""
-    builds, start = scanner.builds, starts[-1]
-    for match in scanner.lines(text, start):
-        build, end = builds.get(match.lastindex), match.end()
-        if build is None or end - start > _SURELY_SHORT:
+    ways, forms, values, starts = scanner.ways, reader.forms, reader.values, reader.starts
+    start = starts[-1]
+    for match in scanner.lines(reader.text, start):
+        way, end = ways.get(match.lastindex), match.end()
+        if way is None or end - start > _SURELY_SHORT:
             return
-        nodes.append(build(match))
+        form, take = way
+        forms.append(form)
+        values.append(take(match))
         starts.append(end)
         start = end
 
 
-def _read_line(text: str, nodes: list[Node], starts: list[int], patterns: PatternReader, learner: Learner) -> None:
+def _read_line(reader: _Reader) -> None:
     """Read one line word by word."""
-    line = _line_at(text, starts[-1])
-    node = _parse_line(patterns, line)
-    nodes.append(node)
-    starts.append(min(starts[-1] + len(line) + 1, len(text)))
-    learner.learn(node, line)
+    start = reader.starts[-1]
+    line = _line_at(reader.text, start)
+    node = _parse_line(reader.patterns, line)
+    form, values = _as_values(reader, node)
+    reader.forms.append(form)
+    reader.values.append(values)
+    reader.starts.append(min(start + len(line) + 1, len(reader.text)))
+    reader.learner.learn(node, form, line)
+
+
+def _as_values(reader: _Reader, node: Node) -> tuple[LineForm[Node], Values]:
+    """A line's form and values. Rules have one form a pattern; of other nodes the fields are the values."""
+    if not isinstance(node, RuleLine):
+        kind = type(node)
+        return reader.others.setdefault(kind, LineForm(kind, kind._make)), node
+    key = (node.pattern, node.counters is not None)
+    if key not in reader.rules:
+        reader.rules[key] = rule_form(node.pattern, counted=key[1])
+    return reader.rules[key], (*map(str, node.counters or ()), *node.values)
 
 
 def _line_at(text: str, start: int) -> str:

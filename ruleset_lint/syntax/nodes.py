@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from ruleset_lint.syntax.columns import LineForm, Values
 from ruleset_lint.syntax.document import Blank, Comment, Unparsed
 from ruleset_lint.syntax.patterns import Pattern
 
@@ -50,4 +51,26 @@ Node = TableLine | ChainLine | Commit | RuleLine | Comment | Blank | Unparsed
 
 def chain_line(match: re.Match[str]) -> ChainLine:
     """The node of a line that CHAIN matches."""
-    return ChainLine(match[1], match[2], Counters(int(match[3]), int(match[4])))
+    return _chain(match.groups())
+
+
+def _chain(values: Values) -> ChainLine:
+    name, policy, packets, size = cast("tuple[str, ...]", values)
+    return ChainLine(name, policy, Counters(int(packets), int(size)))
+
+
+CHAIN_FORM: LineForm[Node] = LineForm(ChainLine, _chain)
+"""Chain lines that CHAIN matches; their values are its groups."""
+
+
+def rule_form(pattern: Pattern, *, counted: bool) -> LineForm[Node]:
+    """The form of rules of a pattern; packets and bytes come before the values of the pattern."""
+
+    def plain(values: Values) -> RuleLine:
+        return RuleLine(pattern, cast("tuple[str, ...]", values), None)
+
+    def with_counters(values: Values) -> RuleLine:
+        packets, size, *others = cast("tuple[str, ...]", values)
+        return RuleLine(pattern, tuple(others), Counters(int(packets), int(size)))
+
+    return LineForm(RuleLine, with_counters if counted else plain)

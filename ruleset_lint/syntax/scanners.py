@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from operator import methodcaller
 from typing import NamedTuple
 
-from ruleset_lint.syntax.nodes import CHAIN, ChainLine, Counters, Node, RuleLine
+from ruleset_lint.syntax.columns import LineForm, Values
+from ruleset_lint.syntax.nodes import CHAIN, CHAIN_FORM, Node, RuleLine
 from ruleset_lint.syntax.patterns import FREE_TEXT, MEANINGFUL, Pattern
 from ruleset_lint.syntax.words import Form, split_words
 
@@ -26,35 +27,27 @@ _NOT_MEANINGFUL = "(?!(?:" + "|".join(sorted(map(re.escape, MEANINGFUL))) + r")[
 _MOST_WORDS = 64
 _MOST_PATTERNS = 256  # the groups of them all are cleared for every line
 
-Build = Callable[[re.Match[str]], Node]
+Take = Callable[[re.Match[str]], Values]
 
 
 class Way(NamedTuple):
-    """How lines of a pattern look: a piece of the expression for each word, and the node that the groups make."""
+    """How lines of a form look: a piece of the expression for each word, with a group for each value of the form."""
 
     pieces: tuple[str, ...]
-    build: Callable[[tuple[int, ...]], Build]  # given the numbers of the groups
+    form: LineForm[Node]
 
 
-def _chain_lines(groups: tuple[int, ...]) -> Build:
-    name, policy, packets, size = groups
-    return lambda match: ChainLine(match[name], match[policy], _counters(match[packets], match[size]))
-
-
-@lru_cache(maxsize=256)
-def _counters(packets: str, size: str) -> Counters:
-    """Most chains of a file that was not saved by a live host have seen nothing."""
-    return Counters(int(packets), int(size))
-
-
-_CHAINS = Way((CHAIN.pattern,), _chain_lines)
+_CHAINS = Way((CHAIN.pattern,), CHAIN_FORM)
 
 
 class Scanner(NamedTuple):
-    """`lines(text, start)` matches line after line; the number of the last group says which way, 0 or another: none."""
+    """`lines(text, start)` matches line after line; the number of the last group says which way, 0 or another: none.
+
+    `ways` has the form of each way, and what takes the values out of a match.
+    """
 
     lines: Callable[[str, int], Iterator[re.Match[str]]]
-    builds: dict[int | None, Build]
+    ways: dict[int | None, tuple[LineForm[Node], Take]]
 
 
 @dataclass(slots=True)
@@ -72,11 +65,11 @@ class Learner:
 
     ways: dict[tuple[str, ...], Way] = field(default_factory=lambda: {_CHAINS.pieces: _CHAINS})
     seen: set[tuple[Pattern, bool, bool]] = field(default_factory=set)
-    examples: list[tuple[Pattern, str]] = field(default_factory=list)  # of ways to come: few files need a scanner
+    examples: list[tuple[Pattern, LineForm[Node], str]] = field(default_factory=list)  # of ways to come, for few files
     unscanned: int = 0  # lines read word by word since the last scanner was made
     fresh: bool = True  # whether there is more to know than then
 
-    def learn(self, node: Node, line: str) -> None:
+    def learn(self, node: Node, form: LineForm[Node], line: str) -> None:
         """Remember how a line looks that was read word by word."""
         self.unscanned += 1
         if not isinstance(node, RuleLine):
@@ -84,7 +77,7 @@ class Learner:
         key = (node.pattern, node.counters is not None, '"' in line)
         if key not in self.seen and len(self.ways) + len(self.examples) < _MOST_PATTERNS:
             self.seen.add(key)
-            self.examples.append((node.pattern, line))
+            self.examples.append((node.pattern, form, line))
             self.fresh = True
 
     @property
@@ -109,13 +102,13 @@ def make_scanner(ways: Sequence[Way]) -> Scanner:
         for piece in way.pieces:
             branch = branch.next.setdefault(piece, _Branch(branch.depth + 1))
         branch.way = way
-    builds: dict[int | None, Build] = {}
-    expression, _ = _expression(root, (), 1, builds)
-    return Scanner(re.compile(f"{expression}|{_OTHER_LINE}").finditer, builds)
+    found: dict[int | None, tuple[LineForm[Node], Take]] = {}
+    expression, _ = _expression(root, (), 1, found)
+    return Scanner(re.compile(f"{expression}|{_OTHER_LINE}").finditer, found)
 
 
 def _expression(
-    branch: _Branch, groups: tuple[int, ...], free: int, builds: dict[int | None, Build]
+    branch: _Branch, groups: tuple[int, ...], free: int, found: dict[int | None, tuple[LineForm[Node], Take]]
 ) -> tuple[str, int]:
     """The expression of all that may come behind a place, and the number of the next free group.
 
@@ -123,18 +116,24 @@ def _expression(
     """
     parts = []
     if branch.way:
-        builds[free] = branch.way.build(groups)
+        found[free] = branch.way.form, _take(groups)
         parts.append(r"\n()")
         free += 1
     # words before values: a value may look like a word, and not the other way round
     for piece in sorted(branch.next, key=lambda piece: "(" in piece):
         own = range(free, free + re.compile(piece).groups)
-        behind, free = _expression(branch.next[piece], (*groups, *own), own.stop, builds)
+        behind, free = _expression(branch.next[piece], (*groups, *own), own.stop, found)
         parts.append((" " if branch.depth else "") + piece + behind)
     return (parts[0] if len(parts) == 1 else "(?:" + "|".join(parts) + ")"), free
 
 
-def rule_way(pattern: Pattern, line: str) -> Way | None:
+def _take(groups: tuple[int, ...]) -> Take:
+    if len(groups) > 1:
+        return methodcaller("group", *groups)
+    return lambda match: tuple([match[group] for group in groups])
+
+
+def rule_way(pattern: Pattern, form: LineForm[Node], line: str) -> Way | None:
     """The way of rule lines that look like this one; None if it is not simple enough."""
     counters = re.match(_COUNTERS + " ", line)
     rule = line[counters.end() :] if counters else line
@@ -151,7 +150,7 @@ def rule_way(pattern: Pattern, line: str) -> Way | None:
     pieces = [_COUNTERS, *pieces] if counters else pieces
     if not re.fullmatch(" ".join(pieces), line):
         return None
-    return Way(tuple(pieces), _counted_rules(pattern) if counters else _plain_rules(pattern))
+    return Way(tuple(pieces), form)
 
 
 def _group(text: str, before: str) -> str:
@@ -159,22 +158,3 @@ def _group(text: str, before: str) -> str:
     if before in FREE_TEXT and text.startswith('"'):
         return _QUOTED
     return (_NOT_MEANINGFUL if before in _DECIDING else "") + _VALUE
-
-
-def _plain_rules(pattern: Pattern) -> Callable[[tuple[int, ...]], Build]:
-    def build(groups: tuple[int, ...]) -> Build:
-        if len(groups) > 1:
-            return lambda match: RuleLine(pattern, match.group(*groups), None)
-        return lambda match: RuleLine(pattern, tuple([match[group] for group in groups]), None)
-
-    return build
-
-
-def _counted_rules(pattern: Pattern) -> Callable[[tuple[int, ...]], Build]:
-    def build(groups: tuple[int, ...]) -> Build:
-        packets, size, *values = groups
-        return lambda match: RuleLine(
-            pattern, tuple([match[value] for value in values]), _counters(match[packets], match[size])
-        )
-
-    return build

@@ -1,0 +1,89 @@
+"""What restore knows while it reads a document: chains with their rules so far, and the shapes met. Runs no command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ruleset_lint.model.binding import Binding, bind
+from ruleset_lint.model.blocks import Block
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Fault
+from ruleset_lint.model.shape import Shape
+from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
+from ruleset_lint.syntax.document import Line
+from ruleset_lint.syntax.nodes import Node, RuleLine
+from ruleset_lint.syntax.patterns import Pattern
+
+
+@dataclass(slots=True, eq=False)
+class ChainSoFar:
+    """A chain while the document is read; `number` is the line that declares it, 0 if there is none.
+
+    `callees` has the chains that its rules call, as long as all blocks of the table are loaded at once.
+    """
+
+    name: str
+    policy: str
+    number: int = 0
+    rules: list[Rule] = field(default_factory=list)
+    declared: bool = True
+    callees: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Loader:
+    """The state of restore while it reads a document."""
+
+    family: int
+    fragment: bool
+    bindings: dict[Pattern, dict[tuple[str, ...], Shape]] = field(default_factory=dict)
+    depends: dict[Pattern, tuple[int, ...]] = field(default_factory=dict)
+    tables: dict[str, dict[str, ChainSoFar]] = field(default_factory=dict)
+    lines: dict[str, Line[Node]] = field(default_factory=dict)
+    commands: list[Rule] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    by_line: set[str] = field(default_factory=set)  # tables of which a block was loaded line by line
+
+
+def open_table(loader: Loader, block: Block) -> None:
+    """Begin a block: its table line empties the table, unless the document is a fragment."""
+    if block.table not in loader.tables or (block.first and not loader.fragment):
+        builtin = BUILTIN_CHAINS.get(block.table, ())
+        loader.tables[block.table] = {name: ChainSoFar(name, "ACCEPT") for name in builtin}
+    if block.first:
+        loader.lines[block.table] = block.first
+
+
+def declare(chains: dict[str, ChainSoFar], table: str, name: str, policy: str, number: int) -> None:
+    """Declare a chain of a table; one that is there keeps its rules."""
+    if name not in BUILTIN_CHAINS.get(table, ()):
+        policy = "-"
+    elif policy == "-":
+        policy = "ACCEPT"
+    before = chains.get(name)
+    chains[name] = ChainSoFar(name, policy, number)
+    if before:
+        chains[name].rules, chains[name].callees = before.rules, before.callees
+
+
+def shape_of(loader: Loader, node: RuleLine) -> Shape:
+    """The shape of a rule: bound once for a pattern and the values that its words depend on."""
+    shapes = loader.bindings.get(node.pattern)
+    if shapes is not None:
+        depends = loader.depends[node.pattern]
+        found = shapes.get(tuple([node.values[hole] for hole in depends]) if depends else ())
+        if found:
+            return found
+    binding = bind(node.pattern, node.values, loader.family)
+    return _remember(loader, node, binding)
+
+
+def _remember(loader: Loader, node: RuleLine, binding: Binding) -> Shape:
+    # the union of what was looked at: one rule of a pattern may load a match that another does not
+    depends = tuple(sorted({*loader.depends.get(node.pattern, ()), *binding.depends}))
+    if depends != loader.depends.get(node.pattern):
+        loader.bindings[node.pattern] = {}
+        loader.depends[node.pattern] = depends
+    key = tuple([node.values[hole] for hole in depends])
+    loader.bindings[node.pattern][key] = binding.shape
+    return binding.shape
