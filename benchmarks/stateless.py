@@ -20,7 +20,8 @@ from ruleset_lint.model.loadability import breaks
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.tracking import tracks
-from ruleset_lint.rewrite.stateless import Stateless, exposure, stateless
+from ruleset_lint.rewrite.stateless.exposure import exposure
+from ruleset_lint.rewrite.stateless.transform import Stateless, stateless
 from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import decode
 

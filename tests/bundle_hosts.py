@@ -6,18 +6,23 @@ from typing import NamedTuple
 from ruleset_lint.gather import gather_root
 from ruleset_lint.model.host import Host
 from ruleset_lint.packets.endpoints import Endpoint, parse_endpoint
-from ruleset_lint.rewrite.plan import Plan, Wishes, plan
+from ruleset_lint.rewrite.plan import Goal, Plan, Wishes, plan
 
 HOSTS = Path(__file__).parent.parent / "fixtures/hosts"
 
 
 class Case(NamedTuple):
-    """A fixture machine, the release it is, and what its bundle is asked for."""
+    """A fixture machine, the release it is, and what its bundle is asked for; `goal` None: what fits."""
 
     host: str
     profile: str
     services: tuple[Endpoint, ...]
     ram: int | None = None
+    goal: Goal | None = None
+
+    @property
+    def name(self) -> str:
+        return self.host if self.goal is None else f"{self.host}-{self.goal}"
 
     @property
     def root(self) -> Path:
@@ -31,12 +36,12 @@ class Case(NamedTuple):
 
     @property
     def wishes(self) -> Wishes:
-        return Wishes(self.services, ram=self.ram)
+        return Wishes(self.services, ram=self.ram, goal=self.goal, accept_exposure=self.goal == "stateless")
 
 
-def _case(host: str, profile: str, services: str, gibibytes: int | None = None) -> Case:
+def _case(host: str, profile: str, services: str, gibibytes: int | None = None, goal: Goal | None = None) -> Case:
     named = tuple(map(parse_endpoint, services.split()))
-    return Case(host, profile, named, gibibytes << 30 if gibibytes else None)
+    return Case(host, profile, named, gibibytes << 30 if gibibytes else None, goal)
 
 
 CASES = (
@@ -64,3 +69,9 @@ LOADED = tuple(
     case for case in CASES if case.host not in {"debian10-dns", "debian13-web", "ubuntu26.04-api", "el10-web"}
 )
 """Those whose rules are loaded into kernels of their own; the others have the same kinds of rules."""
+
+OTHER_GOALS = (
+    _case("el7-web", "el7", "", 4, "tune"),
+    _case("debian12-dns", "debian12", "", goal="stateless"),
+)
+"""What else a machine is asked for."""

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from machines import for_http, planned
 from running import command, put
 
-__all__ = ["command", "put"]  # fixtures
+__all__ = ["command", "for_http", "planned", "put"]  # fixtures
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bundle_hosts import CASES, LOADED, Case
+from bundle_hosts import CASES, LOADED, OTHER_GOALS, Case
+from machines import files_after, write
+from wanted import needs_namespaces, needs_shellcheck
 
 from ruleset_lint.gather import gather_root
 from ruleset_lint.rewrite.bundle import MARKER, TOP, BundledFile, bundle
@@ -17,18 +19,8 @@ from ruleset_lint.rewrite.writing import WriteError
 GOLDEN = Path(__file__).parent / "golden/bundle"
 BACKENDS = ("nft", "legacy")
 
-each_case = pytest.mark.parametrize("case", CASES, ids=[case.host for case in CASES])
-
-
-def _can_make_namespaces() -> bool:
-    wanted = ("unshare", "iptables-nft-restore", "iptables-legacy-restore", "ip")
-    if os.geteuid() != 0 or not all(map(shutil.which, wanted)):
-        return False
-    return subprocess.run(["unshare", "-nm", "true"], check=False, capture_output=True).returncode == 0
-
-
-needs_namespaces = pytest.mark.skipif(not _can_make_namespaces(), reason="wants root, iptables and network namespaces")
-needs_shellcheck = pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+ALL = (*CASES, *OTHER_GOALS)
+each_case = pytest.mark.parametrize("case", ALL, ids=[case.name for case in ALL])
 
 
 def _written(case: Case, folder: Path) -> Path:
@@ -38,7 +30,7 @@ def _written(case: Case, folder: Path) -> Path:
 
 @each_case
 def test_bundle_is_as_expected(case: Case, update: bool):
-    golden = GOLDEN / case.host
+    golden = GOLDEN / case.name
     files = {file.path: file.text for file in bundle(case.plan()) if not file.path.startswith("before/")}
     if update:
         shutil.rmtree(golden, ignore_errors=True)
@@ -62,9 +54,7 @@ def test_files_before_are_those_of_the_host(case: Case):
 @each_case
 def test_rewriting_twice_changes_nothing(case: Case, tmp_path: Path):
     shutil.copytree(case.root, tmp_path / "host")
-    for file in case.plan().files:
-        (tmp_path / "host" / file.path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "host" / file.path).write_text(file.after)
+    write(tmp_path / "host", files_after(case.plan()))
     again = plan(gather_root(tmp_path / "host").host, case.wishes)
     assert (again.files, again.refusals) == ((), ())
 
@@ -85,7 +75,7 @@ def test_no_raw_table_is_loaded_before_what_accepts(case: Case):
     assert loads == sorted(loads, key=lambda line: "-raw.rules" in line)
 
 
-@each_case
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_scripts_delete_entries_of_addresses_only(case: Case):
     script = next(file.text for file in bundle(case.plan()) if file.path == "apply.sh")
     deletions = [line for line in script.split("\n") if "conntrack -D" in line]
@@ -220,10 +210,18 @@ def test_earlier_bundle_is_replaced_whole(tmp_path: Path):
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "REPORT.md"]
 
 
-def _folder_with(name: str):
+def test_bundle_that_was_rolled_back_is_replaced(tmp_path: Path):
+    write_bundle(tmp_path / "out", _FILES)
+    (tmp_path / "out/rollback.done").mkdir()
+    write_bundle(tmp_path / "out", _FILES[:1])
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "REPORT.md"]
+
+
+def _folder_with(*names: str):
     def make(folder: Path) -> None:
         write_bundle(folder, _FILES)
-        (folder / name).mkdir()
+        for name in names:
+            (folder / name).mkdir()
 
     return make
 
@@ -236,6 +234,8 @@ def _folder_with(name: str):
         pytest.param(lambda folder: (folder / "mine").mkdir(parents=True), id="other files"),
         pytest.param(_folder_with("mine"), id="a bundle beside other files"),
         pytest.param(_folder_with("rollback"), id="a bundle that was applied"),
+        pytest.param(_folder_with("rollback", "rollback.done"), id="a bundle that was applied twice"),
+        pytest.param(_folder_with("rollback.done", "running"), id="a bundle that is at work"),
     ],
 )
 def test_other_folders_are_left_alone(make, tmp_path: Path):

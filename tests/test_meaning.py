@@ -63,6 +63,7 @@ WHOLE = equal(FRAGMENT, 0)
 ENTRY, NO_ENTRY = in_state("NEW", "ESTABLISHED", "RELATED"), in_state("INVALID", "UNTRACKED")
 NFT = Opaque("loaded by iptables-nft")
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+LIMIT = "-m connlimit --connlimit-above 5 --connlimit-mask 32 --connlimit-saddr"
 QUOTE = "0>>22&0x3C@14&0xFF=6&&0>>22&0x3C@8>>22&0x3C@8>>16&0xFFFF=80"
 
 
@@ -238,7 +239,8 @@ def test_ipv6(words: str, formula: Formula) -> None:
         ("-p esp -m esp ! --espspi 5", All((equal(PROTOCOL, 50), WHOLE, Not(Opaque("-m esp --espspi 5"))))),
         ("-m physdev ! --physdev-is-bridged", Opaque("-m physdev ! --physdev-is-bridged")),
         ("-m connlimit --connlimit-above 5",
-         Opaque("-m connlimit --connlimit-above 5 --connlimit-mask 32 --connlimit-saddr", counts=True)),
+         Some((All((ENTRY, Opaque(LIMIT, counts=True))),
+                   All((NO_ENTRY, Opaque(f"{LIMIT} of a packet without an entry", counts=True)))))),
         ("-m connbytes ! --connbytes 5:5 --connbytes-dir both --connbytes-mode bytes",
          All((ENTRY, Opaque("-m connbytes ! --connbytes 5:5 --connbytes-dir both --connbytes-mode bytes")))),
         ("-m fancy --level 3", Opaque("-m fancy --level 3", counts=True)),

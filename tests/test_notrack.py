@@ -270,3 +270,16 @@ def test_a_ruleset_that_tracks_nothing_is_left_alone() -> None:
 def test_thousands_of_rules_for_others_leave_no_copy() -> None:
     others = [f"-A INPUT -p tcp -m state --state NEW -m tcp --dport {port} -j ACCEPT" for port in range(1000, 3000)]
     assert len(added(rewrite(ruleset(ESTABLISHED, *others, NEW_WEB)))) < 20
+
+
+@pytest.mark.parametrize("reason", ["tcp-reset", "tcp-rst", "tcp-r"])
+def test_copied_reset_names_its_protocol(reason: str) -> None:
+    own = (
+        "-A own -m state --state NEW -s 198.51.100.7 -j RETURN",
+        "-A own -m limit --limit 1/s -j LOG",
+        f"-A own -p tcp -j REJECT --reject-with {reason}",
+    )
+    result = rewrite(ruleset(ESTABLISHED, "-A INPUT -s 198.51.100.0/24 -j own", *own, NEW_WEB, chains=":own - [0:0]"))
+    copies = [line for line in added(result) if "REJECT" in line]
+    assert copies
+    assert all(" -p tcp " in line for line in copies)

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from ruleset_lint.model.loading import load
+from ruleset_lint.model.made import is_own_chain
 from ruleset_lint.packets.endpoints import parse_endpoint
 from ruleset_lint.rewrite.notrack import Request, Rewritten, untrack
-from ruleset_lint.rewrite.printing import is_own_chain
 from ruleset_lint.rewrite.proof import in_words, proof_of
 from ruleset_lint.rewrite.service_packets import Dialect
 from ruleset_lint.syntax.iptables_save import parse

@@ -144,13 +144,13 @@ def made(text: str) -> tuple[Work, tuple[Diversion, ...]]:
 def test_what_changes_packets_stays_as_it_is() -> None:
     mark = "-A INPUT -p tcp -m state --state NEW -m tcp --dport 80 -j MARK --set-mark 1"
     work, before = made(ruleset(ESTABLISHED, mark, NEW_WEB))
-    found = {one.purpose: one.routine for one in simplified(work, before)}
+    found = {one.purpose: one.routine for one in simplified(work.workshop, work.ruleset, before)}
     assert found["untracked packets"] is next(one.routine for one in before if one.purpose == "untracked packets")
 
 
 def test_too_large_a_set_leaves_all_as_it_is() -> None:
     work, before = made(ruleset(ESTABLISHED, "-A INPUT -s 198.51.100.0/24 -j DROP", NEW_WEB))
-    assert simplified(work, before, nodes=150) == before
+    assert simplified(work.workshop, work.ruleset, before, nodes=150) == before
 
 
 # -- whatever routines there are
@@ -260,10 +260,10 @@ def _drawn_step(draw: st.DrawFn, actions: list[Action], origin: str) -> Step:
 @given(programs())
 def test_every_packet_fares_as_before(drawn: Drawn) -> None:
     local = "-m addrtype --dst-type LOCAL"
-    work = Work(drawn.workshop, load(parse("x", ruleset(f"-A INPUT -i eth0 {local}"))), WEB, DEFAULT_DIALECT)
+    asked = load(parse("x", ruleset(f"-A INPUT -i eth0 {local}")))
     conditions = (TCP, CONDITIONS[-1])
     before = Diversion("filter", "INPUT", conditions, drawn.top, "all", drawn.otherwise)
-    after = simplified(work, [before])
+    after = simplified(drawn.workshop, asked, [before])
     routine = after[0].routine if after else drawn.workshop.routine("nothing", ())
     for packet in PACKETS:
         assert fate(routine, drawn.otherwise, packet) == fate(drawn.top, drawn.otherwise, packet)

@@ -18,10 +18,10 @@ from ruleset_lint.netfilter.table_size import (
     round_buckets,
     size_of,
 )
-from ruleset_lint.rewrite.carriers import Carrier
-from ruleset_lint.rewrite.demand import Load, RateError, need, parse_rate
-from ruleset_lint.rewrite.observed import busiest, observed
-from ruleset_lint.rewrite.sizing import SizeError, advise, insert_refusals
+from ruleset_lint.rewrite.sizes.advice import SizeError, advise, insert_refusals
+from ruleset_lint.rewrite.sizes.carriers import Carrier
+from ruleset_lint.rewrite.sizes.demand import Load, RateError, need, parse_rate
+from ruleset_lint.rewrite.sizes.observed import busiest, observed
 from ruleset_lint.syntax.conntrack import parse
 
 EVERY = [pytest.param(known, id=known.name) for known in PROFILES]

@@ -16,9 +16,9 @@ from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.services import Service
 from ruleset_lint.packets.bounds import NotDecidedError
 from ruleset_lint.packets.endpoints import Endpoint
-from ruleset_lint.rewrite import stateless_exposure
 from ruleset_lint.rewrite.notrack import Request, untrack
-from ruleset_lint.rewrite.stateless import Exposure, Stateless, exposure, stateless
+from ruleset_lint.rewrite.stateless.exposure import Exposure, exposure
+from ruleset_lint.rewrite.stateless.transform import Stateless, stateless
 from ruleset_lint.syntax.iptables_save import parse
 
 LOCAL = "-A INPUT -i lo -j ACCEPT"
@@ -271,7 +271,7 @@ def test_lists_that_take_too_much_are_cut(monkeypatch: pytest.MonkeyPatch) -> No
     def listed(*_: object, **__: object) -> None:
         raise NotDecidedError("it takes too much memory")
 
-    monkeypatch.setattr(stateless_exposure, "listed", listed)
+    monkeypatch.setattr("ruleset_lint.rewrite.stateless.exposure.listed", listed)
     text = ruleset(ESTABLISHED, WEB)
     found = exposed(text, rewrite(text).text)
     assert (found.complete, found.broken, found.undecided) == (False, (), "")

@@ -6,6 +6,7 @@ import itertools
 import time
 
 import pytest
+from tables import filtered, ruleset, text
 
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
@@ -37,25 +38,6 @@ TCP, UDP = equal(ask.PROTOCOL, 6), equal(ask.PROTOCOL, 17)
 HERE = ask.of_type(ask.DESTINATION_TYPE, "LOCAL")
 FORWARDABLE = Not(Some((HERE, Between(ask.TTL, 0, 1))))
 NAT = "-p tcp --dport 80 -j DNAT --to-destination 10.0.0.1:8080"
-
-
-def text(table: str, rules: tuple[str, ...], policy: str = "ACCEPT", chains: tuple[str, ...] = ()) -> str:
-    hooks = {
-        "filter": ("INPUT", "FORWARD", "OUTPUT"),
-        "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
-        "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
-        "raw": ("PREROUTING", "OUTPUT"),
-    }[table]
-    declared = [*(f":{hook} {policy} [0:0]" for hook in hooks), *(f":{name} - [0:0]" for name in chains)]
-    return "\n".join((f"*{table}", *declared, *(f"-A {rule}" for rule in rules), "COMMIT", ""))
-
-
-def ruleset(*texts: str) -> Ruleset:
-    return load(parse("test", "".join(texts)))
-
-
-def filtered(*rules: str, policy: str = "DROP", chains: tuple[str, ...] = ("A", "B", "C")) -> Ruleset:
-    return ruleset(text("filter", rules, policy, chains))
 
 
 def walk(found: Ruleset, course: tuple[Step, ...] = INCOMING) -> tuple[Space, Walked]:

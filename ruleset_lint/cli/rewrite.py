@@ -17,11 +17,11 @@ from ruleset_lint.model.host import Host
 from ruleset_lint.netfilter.services import ServiceError
 from ruleset_lint.packets.endpoints import Endpoint, parse_endpoint
 from ruleset_lint.rewrite.bundle import bundle
-from ruleset_lint.rewrite.demand import RateError, parse_rate
 from ruleset_lint.rewrite.folders import write_bundle
 from ruleset_lint.rewrite.in_place import placed, write_in_place
 from ruleset_lint.rewrite.plan import PathError, Plan, SizeError, Wishes, plan
 from ruleset_lint.rewrite.proof import compared
+from ruleset_lint.rewrite.sizes.demand import RateError, parse_rate
 from ruleset_lint.text import safe
 
 _LISTED = 50

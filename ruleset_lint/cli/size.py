@@ -15,10 +15,7 @@ from ruleset_lint.lint.configuration_values import parse_size
 from ruleset_lint.netfilter.profiles import PROFILES, Profile, UnknownProfileError, profile
 from ruleset_lint.netfilter.services import service_name
 from ruleset_lint.netfilter.sysctls import FLOORS
-from ruleset_lint.rewrite.carriers import Carrier
-from ruleset_lint.rewrite.demand import Load, Need, need, parse_rate
-from ruleset_lint.rewrite.observed import IDLE, Observed, observed
-from ruleset_lint.rewrite.sizing import (
+from ruleset_lint.rewrite.sizes.advice import (
     ESTABLISHED,
     Advice,
     Size,
@@ -28,6 +25,9 @@ from ruleset_lint.rewrite.sizing import (
     timeouts,
     usual_maximum,
 )
+from ruleset_lint.rewrite.sizes.carriers import Carrier
+from ruleset_lint.rewrite.sizes.demand import Load, Need, need, parse_rate
+from ruleset_lint.rewrite.sizes.observed import IDLE, Observed, observed
 
 
 class _Answer(NamedTuple):

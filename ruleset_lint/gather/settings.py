@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ruleset_lint.gather.kinds import Kind
 from ruleset_lint.gather.tree import Source
 from ruleset_lint.model.counting import conntrack_table
+from ruleset_lint.model.entries import ConntrackTable
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.origin import drop_in_order
 from ruleset_lint.model.passed_over import PassedOver
@@ -29,33 +30,50 @@ def with_settings(host: Host, given: Sequence[Source], reader: SysctlReader | No
     """
     complete = host.complete
     sources, passed_over = ([one for one in given if one.passed_over is away] for away in (False, True))
-    services = tuple(_service(source) for source in sources if source.kind is Kind.SERVICE)
-    sysctl_documents = _documents(sources, Kind.SYSCTL, sysctl.parse)
-    applied = sysctl_documents if reader is None else sysctl_order(sysctl_documents, reader)
-    left_out = [one for one in sysctl_documents if one not in applied and _is_conf(one)]
-    modprobe_documents = _documents(sources, Kind.MODPROBE, modprobe.parse)
-    modules_documents = _documents(sources, Kind.MODULES, modules.parse)
-    tables = [conntrack_table(document) for document in _documents(sources, Kind.CONNTRACK, conntrack.parse)]
+    parsed = _parsed(sources)
+    applied = parsed.sysctl if reader is None else sysctl_order(parsed.sysctl, reader)
+    left_out = [one for one in parsed.sysctl if one not in applied and _is_conf(one)]
     return replace(
         host,
-        services=services if services or complete else None,
-        sysctl=sysctls(applied) if sysctl_documents or complete else None,
-        modprobe=module_options(_in_order(modprobe_documents)) if modprobe_documents or complete else None,
-        modules_load=modules_load(_in_order(modules_documents)) if modules_documents or complete else None,
-        conntrack=tables[0] if tables else None,
+        services=parsed.services if parsed.services or complete else None,
+        sysctl=sysctls(applied) if parsed.sysctl or complete else None,
+        modprobe=module_options(_in_order(parsed.modprobe)) if parsed.modprobe or complete else None,
+        modules_load=modules_load(_in_order(parsed.modules)) if parsed.modules or complete else None,
+        conntrack=parsed.tables[0] if parsed.tables else None,
         loaded_modules=_loaded(sources),
         running=_running(sources),
         sets=_sets(sources, complete=complete),
         passed_over=(*map(_passed_over, passed_over), *(PassedOver(one, sysctls((one,)).all) for one in left_out)),
-        documents=(
-            *host.documents,
-            *(service.document for service in services),
-            *sysctl_documents,
-            *modprobe_documents,
-            *modules_documents,
-            *_documents(sources, Kind.UDEV, udev.parse),
-            *(table.document for table in tables),
-        ),
+        documents=(*host.documents, *parsed.documents),
+    )
+
+
+class _Parsed(NamedTuple):
+    """The files of settings, by kind."""
+
+    services: tuple[ServiceConfig, ...]
+    sysctl: tuple[Document[sysctl.Node], ...]
+    modprobe: tuple[Document[modprobe.Node], ...]
+    modules: tuple[Document[modules.Node], ...]
+    udev: tuple[Document[udev.Node], ...]
+    tables: tuple[ConntrackTable, ...]
+
+    @property
+    def documents(self) -> Iterator[Document[object]]:
+        """All of them."""
+        yield from (service.document for service in self.services)
+        yield from (*self.sysctl, *self.modprobe, *self.modules, *self.udev)
+        yield from (table.document for table in self.tables)
+
+
+def _parsed(sources: Sequence[Source]) -> _Parsed:
+    return _Parsed(
+        tuple(_service(source) for source in sources if source.kind is Kind.SERVICE),
+        _documents(sources, Kind.SYSCTL, sysctl.parse),
+        _documents(sources, Kind.MODPROBE, modprobe.parse),
+        _documents(sources, Kind.MODULES, modules.parse),
+        _documents(sources, Kind.UDEV, udev.parse),
+        tuple(map(conntrack_table, _documents(sources, Kind.CONNTRACK, conntrack.parse))),
     )
 
 

@@ -121,6 +121,7 @@ _ENTRIES = (
         hooks=frozenset({"INPUT", "OUTPUT", "POSTROUTING"}),
         requires=("--cgroup", "--path"),
         module="xt_cgroup",
+        first_packet=True,
     ),
     Extension(
         "cluster",
@@ -347,6 +348,7 @@ _ENTRIES = (
         families=IPV6,
         requires=("--header",),
         module="ip6t_ipv6header",
+        first_packet=True,
     ),
     Extension(
         "ipvs",
@@ -567,6 +569,7 @@ _ENTRIES = (
         tables=frozenset({"mangle", "raw", "filter", "security", "nat"}),
         hooks=frozenset({"PREROUTING", "INPUT"}),
         module="xt_socket",
+        first_packet=True,
     ),
     Extension(
         "srh",

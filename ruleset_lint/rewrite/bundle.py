@@ -21,7 +21,10 @@ MARKER = "<!-- a bundle of ruleset-lint rewrite -->"
 
 REPORT = "REPORT.md"
 TOP = frozenset(("etc", "before", "live", "apply.sh", "rollback.sh", REPORT))
-"""What may stand at the top of a bundle."""
+"""What stands at the top of a bundle."""
+
+BROUGHT_BACK = "rollback.done"
+"""What rollback.sh adds when everything is back: what it brought back, which lies in its place again."""
 
 ANSWER_SECONDS = 60
 
@@ -170,7 +173,7 @@ def _values(plan: Plan, families: Sequence[_Live]) -> dict[str, object]:
         "exposed": tuple(map(exposing, plan.exposed)),
         "profile": plan.profile.title,
         "profile_reason": plan.profile_reason,
-        "warnings": tuple(map(str, plan.warnings)),
+        "warnings": tuple(_warnings(plan)),
         "notes": plan.notes,
         "arithmetic": plan.table.arithmetic,
         "keys": plan.keys,
@@ -178,6 +181,13 @@ def _values(plan: Plan, families: Sequence[_Live]) -> dict[str, object]:
         "buckets": plan.table.size.buckets if plan.table.size else 0,
         "tables": tuple(dict.fromkeys(table for family in families for table in family.tables)),
     }
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
+    """With the paths that the rulesets have on the machine, wherever they lie here."""
+    paths = {family.rewritten.ruleset.document.path: family.path for family in plan.families}
+    for warning in plan.warnings:
+        yield str(warning._replace(path=paths.get(warning.path, warning.path)))
 
 
 def _installed(file: NewFile, plan: Plan) -> _Installed:

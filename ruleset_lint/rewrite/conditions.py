@@ -15,6 +15,7 @@ from ruleset_lint.packets.sketch import Answer, Sketch, match_answer, parameter_
 from ruleset_lint.rewrite.program import Condition
 
 _TRANSPORT = frozenset({"tcp", "udp", "udplite", "sctp", "dccp", "multiport"})
+_FLAGS = frozenset({"--tcp-flags", "--syn", "--tcp-option"})  # those of a connection's first packet are its own
 STATE_TESTS = frozenset({"state", "conntrack"})
 
 
@@ -57,6 +58,16 @@ def _transport(rule: Rule, part: Part, sketch: Sketch) -> Iterator[Asked]:
         yield Asked(part.name, transport_answer(rule, part, use, sketch), condition, part, use)
 
 
+def of_later(one: Asked) -> Condition | None:
+    """A condition on a connection's first packet as later ones that go the same way can be asked it; None if not."""
+    if one.part is None:
+        return one.condition if one.subject != "-f" else None
+    entry = one.part.entry
+    if entry is None or entry.memory is not Memory.NONE or entry.first_packet:
+        return None
+    return None if one.use and one.use.option.name in _FLAGS else one.condition
+
+
 def part_words(rule: Rule, part: Part) -> tuple[str, ...]:
     """The options of a match or target as words."""
     texts = (word for use in part.uses for word in use_words(rule, use))
@@ -71,6 +82,11 @@ def use_words(rule: Rule, use: Use) -> tuple[str, ...]:
 
 def _operand(rule: Rule, operand: Operand) -> str:
     return rule.text(operand)
+
+
+def answers_with_reset(rule: Rule) -> bool:
+    """Whether a rule answers TCP with a reset: `tcp-reset` may be cut short, and IPv4 has `tcp-rst` too."""
+    return rule.target == "REJECT" and (rule.option(rule.shape.target, "--reject-with") or "").startswith("tcp-r")
 
 
 def target_words(rule: Rule) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from ruleset_lint.rewrite.family_plan import FamilyPlan
 from ruleset_lint.rewrite.new_file import NewFile, relative_path
 from ruleset_lint.rewrite.notrack import Rewritten
 from ruleset_lint.rewrite.reasons import Reason
-from ruleset_lint.rewrite.stateless import LOCAL_PORTS, Exposed, Exposure, exposure, stateless
+from ruleset_lint.rewrite.stateless.exposure import Exposed, Exposure, exposure
+from ruleset_lint.rewrite.stateless.transform import LOCAL_PORTS, stateless
 
 CODE = "X"
 _SHOWN = 5
@@ -51,7 +52,7 @@ def exposed_families(
     """The rulesets without connection tracking; `deadline` is a time of `time.monotonic`."""
     for ruleset, usual_path in zip(rulesets, usual_paths, strict=True):
         dialect = common_dialect(host.profiles, ruleset.family)
-        made = stateless(ruleset, dialect, local_ports=_local_ports(host))
+        made = stateless(ruleset, local_ports=_local_ports(host))
         path = relative_path(ruleset.document, host.root) if host.root else usual_path
         rewritten = Rewritten(ruleset, ruleset, made.text, (), (), (), ())
         shown = Exposure()

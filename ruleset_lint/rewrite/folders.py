@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ruleset_lint.rewrite.bundle import MARKER, REPORT, TOP, BundledFile
+from ruleset_lint.rewrite.bundle import BROUGHT_BACK, MARKER, REPORT, TOP, BundledFile
 from ruleset_lint.rewrite.writing import WriteError, write_file
 
 
 def write_bundle(folder: Path, files: Sequence[BundledFile], *, force: bool = False) -> None:
-    """Write a bundle as a new folder, or in place of an earlier bundle that was not applied.
+    """Write a bundle as a new folder, or in place of an earlier bundle that was not applied, or was rolled back.
 
     Any other folder that holds something is refused, or with `force` written into, file by file. Raises WriteError.
     """
@@ -39,13 +39,13 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _is_bundle(folder: Path) -> bool:
-    """Whether a folder holds a bundle and nothing else, above all no rollback files of one that was applied."""
+    """Whether a folder holds a bundle and nothing else that anyone needs, above all no files to roll back to."""
     report = folder / REPORT
     if not folder.is_dir() or report.is_symlink() or not report.is_file():
         return False
     with report.open("rb") as file:
         ours = file.readline(len(MARKER) + 1).rstrip() == MARKER.encode()
-    return ours and {entry.name for entry in folder.iterdir()} <= TOP
+    return ours and {entry.name for entry in folder.iterdir()} <= {*TOP, BROUGHT_BACK}
 
 
 def _why_not(folder: Path) -> str:

@@ -10,7 +10,7 @@ from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.services import Service, service_name
 from ruleset_lint.packets.endpoints import Endpoint
-from ruleset_lint.rewrite.observed import busiest
+from ruleset_lint.rewrite.sizes.observed import busiest
 
 Goal = Literal["notrack", "stateless", "tune"]
 """`notrack`: the services named leave tracking; `stateless`: nothing needs it any more; `tune`: rules stay."""

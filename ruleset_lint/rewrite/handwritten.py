@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ruleset_lint.model.loading import load
-from ruleset_lint.model.made import is_own_rule
+from ruleset_lint.model.made import is_own_chain, is_own_rule
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.tracking import untracks
@@ -50,6 +50,14 @@ def without(ruleset: Ruleset, ends: Sequence[Endpoint], dialect: Dialect) -> Rul
 
 def _written(ruleset: Ruleset) -> Iterator[Rule]:
     return (rule for rule in ruleset.where(untracks) if not is_own_rule(rule))
+
+
+def among_own(ruleset: Ruleset) -> Iterator[Rule]:
+    """Rules that stand in chains of an earlier rewrite, or jump there, and are none of its own: they would be lost."""
+    filled = {(rule.table, rule.chain) for rule in ruleset.rules if is_own_chain(rule.chain) and is_own_rule(rule)}
+    if filled:
+        others = (rule for rule in ruleset.rules if not is_own_rule(rule))
+        yield from (rule for rule in others if {(rule.table, rule.chain), (rule.table, rule.jump)} & filled)
 
 
 def of_clients(ruleset: Ruleset, ends: Sequence[Endpoint], dialect: Dialect) -> Iterator[tuple[Endpoint, Rule]]:

@@ -35,12 +35,17 @@ class Additions:
 def removals(ruleset: Ruleset, unwanted: Sequence[Rule]) -> list[Edit]:
     """Edits that take out what an earlier rewrite made, and rules that are to be replaced."""
     numbers = {rule.line.number for rule in (*unwanted, *filter(is_own_rule, ruleset.rules))}
-    lines = (
-        line
-        for line in ruleset.document.lines
-        if line.number in numbers or (isinstance(line.node, ChainLine) and is_own_chain(line.node.name))
-    )
-    return [Edit(line.span, "") for line in lines]
+    others = [rule for rule in ruleset.rules if not is_own_rule(rule)]
+    used = {(rule.table, name) for rule in others for name in (rule.chain, rule.jump)}
+    numbers |= {
+        line.number
+        for block in ruleset.blocks
+        for line in block.lines
+        if isinstance(line.node, ChainLine)
+        and is_own_chain(line.node.name)
+        and (block.table, line.node.name) not in used
+    }
+    return [Edit(line.span, "") for line in ruleset.document.lines if line.number in numbers]
 
 
 def additions(ruleset: Ruleset, tables: Mapping[str, Additions]) -> list[Edit]:

@@ -9,9 +9,9 @@ from ruleset_lint.model.host import Host
 from ruleset_lint.model.settings import Setting, module_name
 from ruleset_lint.netfilter.modules import alias_of, gone, parameters
 from ruleset_lint.netfilter.releases import Profile
-from ruleset_lint.rewrite.carriers import core_module
 from ruleset_lint.rewrite.new_file import Addition, Change, relative_path, whole_line
-from ruleset_lint.rewrite.table_plan import CORE, TablePlan
+from ruleset_lint.rewrite.sizes.carriers import core_module
+from ruleset_lint.rewrite.sizes.table_plan import CORE, TablePlan
 from ruleset_lint.syntax.document import Document, Line
 from ruleset_lint.syntax.modprobe import Options
 from ruleset_lint.text import Edit, Span

@@ -14,15 +14,16 @@ from graphlib import TopologicalSorter
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.tracking import untracks
 from ruleset_lint.netfilter.services import ADMINISTRATION, Service
-from ruleset_lint.packets.endpoints import Endpoint
+from ruleset_lint.packets.endpoints import Endpoint, is_misplaced
+from ruleset_lint.packets.formula import NEVER
 from ruleset_lint.packets.sketch import Answer, answer
 from ruleset_lint.packets.walk import rules_on_way
-from ruleset_lint.rewrite.handwritten import of_clients, without
+from ruleset_lint.rewrite.handwritten import among_own, of_clients, without
 from ruleset_lint.rewrite.layout import Additions, additions
 from ruleset_lint.rewrite.opening import UndecidableError
 from ruleset_lint.rewrite.outcome import TELLING
-from ruleset_lint.rewrite.printing import action_words, called_routines, chain_lines, chain_names, rule_line
-from ruleset_lint.rewrite.program import ACCEPT, Call, Return, Step, Workshop, depth, merge, only_action
+from ruleset_lint.rewrite.printing import label_of, rule_line, table_additions
+from ruleset_lint.rewrite.program import ACCEPT, Perform, Step, Workshop, depth, only_action
 from ruleset_lint.rewrite.refusals import Refusal, refusals
 from ruleset_lint.rewrite.roles import Diversion, diversions, notrack_rules
 from ruleset_lint.rewrite.service_packets import (
@@ -36,7 +37,6 @@ from ruleset_lint.rewrite.simplify import simplified
 from ruleset_lint.rewrite.specialise import specialise
 from ruleset_lint.text import apply_edits
 
-FEWEST = 2  # rules that stand at the top of a built-in chain themselves; more are behind a jump, asked once
 _TRACKED_AGAIN = "this rule is taken out: tracked again are connections that this machine opens to others' port"
 DEEPEST = 15  # calls below a built-in chain; nft refuses more (measured: 15 user chains load, 16 do not)
 
@@ -96,6 +96,8 @@ def _reasons(base: Ruleset, ruleset: Ruleset, service: Endpoint, request: Reques
     work = Work(Workshop(), base, service, request.dialect)
     yield from refusals(work, administration=request.administration, even_administration=request.even_administration)
     yield from _untracked_beside(work, ruleset)
+    for rule in among_own(ruleset):
+        yield Refusal("R9", service, "it is written by hand beside rules of an earlier rewrite", ruleset, rule)
 
 
 def _untracked_beside(work: Work, ruleset: Ruleset) -> Iterator[Refusal]:
@@ -121,7 +123,8 @@ def _build(
     for service in services:
         work = Work(Workshop(), base, service, request.dialect)
         try:
-            made = simplified(work, diversions(work))
+            missing = is_misplaced(service) if work.behind else NEVER
+            made = simplified(work.workshop, base, diversions(work), missing=missing)
         except UndecidableError as error:
             return replace(nothing, services=(), refusals=(Refusal("R6", service, str(error), ruleset, error.rule),))
         late = _udp_reply_refused(work) or _too_deep(work, made)
@@ -171,44 +174,16 @@ def _add(tables: dict[str, Additions], work: Work, made: Sequence[Diversion], ba
         own = [diversion for diversion in made if diversion.table == table]
         before = tables.get(table, Additions())
         tables[table] = _together(
-            before, _table_additions(work, own, set(base.tables[table].chains) | set(before.chains))
+            before, table_additions(label_of(work.endpoint), own, {*base.tables[table].chains, *before.chains})
         )
     tables["raw"] = _together(tables.pop("raw", Additions()), _raw_additions(work))
-
-
-def _table_additions(work: Work, made: Sequence[Diversion], taken: set[str]) -> Additions:
-    starts = [(diversion, _at_top(diversion)) for diversion in made]
-    actions = [step.action for _, steps in starts for step in steps]
-    needed = called_routines([action.routine for action in actions if isinstance(action, Call)])
-    names = chain_names(work.endpoint, needed, taken)
-    top: dict[str, list[str]] = {}
-    for diversion, steps in starts:
-        for step in steps:
-            words = action_words(step.action, names)
-            line = rule_line(work.endpoint, diversion.hook, step.conditions, words, step.origin)
-            top.setdefault(diversion.hook, []).append(line)
-    return Additions(tuple(names.values()), chain_lines(work.endpoint, needed, names), top)
-
-
-def _at_top(diversion: Diversion) -> tuple[Step, ...]:
-    """The rules at the top of the built-in chain: a jump, or a short routine itself."""
-    call = Step(diversion.conditions, Call(diversion.routine), diversion.purpose)
-    steps = diversion.routine.steps
-    merged = [merge(diversion.conditions, step.conditions) for step in steps]
-    if len(steps) > FEWEST or any(isinstance(step.action, Return) for step in steps):
-        return (call,)
-    found = tuple(
-        Step(conditions, step.action, step.origin if step.conditions else diversion.purpose)
-        for step, conditions in zip(steps, merged, strict=True)
-        if conditions is not None
-    )
-    return found if len(found) == len(steps) else (call,)
 
 
 def _raw_additions(work: Work) -> Additions:
     top: dict[str, list[str]] = {}
     for (chain, conditions), purpose in zip(notrack_rules(work), ("requests", "replies"), strict=True):
-        line = rule_line(work.endpoint, chain, conditions, work.dialect.notrack, purpose)
+        step = Step(conditions, Perform(work.dialect.notrack, ends=False), purpose)
+        line = rule_line(label_of(work.endpoint), chain, step, {})
         top.setdefault(chain, []).append(line)
     return Additions(top=top)
 

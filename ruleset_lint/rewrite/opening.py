@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Chain, Ruleset, Table
-from ruleset_lint.netfilter.extension import Memory, Verdict
+from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.netfilter.foreign import owner_of
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
 from ruleset_lint.packets.walk import bottom_up
-from ruleset_lint.rewrite.conditions import Asked, asked
+from ruleset_lint.rewrite.conditions import Asked, asked, of_later
 from ruleset_lint.rewrite.mirroring import mirrored
 from ruleset_lint.rewrite.program import (
     DROP,
@@ -30,6 +30,7 @@ from ruleset_lint.rewrite.program import (
     Routine,
     Step,
     Workshop,
+    at_top,
     merge,
 )
 from ruleset_lint.rewrite.specialise import policy, tests_state
@@ -111,19 +112,9 @@ def _ask(test: _Test) -> Routine:
     for name in below:
         test.copies[name] = workshop.routine(f"{test.role}-{name}", _steps(test, question.chains.chains[name]))
     last = test.passes if policy(chain) != DROP else test.refuses
-    steps = (*_at_top(test, chain, last), Step((), last, f"policy of {chain.name}"))
-    return workshop.routine(f"{test.role}-{chain.name}", steps)
-
-
-def _at_top(test: _Test, chain: Chain, last: Action) -> Iterator[Step]:
-    for step in _steps(test, chain):
-        if isinstance(step.action, Return):
-            yield Step(step.conditions, last, step.origin)
-        elif isinstance(step.action, Call | Existing) and step.action.goto:
-            away = (Step((), replace(step.action, goto=False)), Step((), last))
-            yield Step(step.conditions, Call(test.workshop.routine(f"{test.role}-{chain.name}", away)), step.origin)
-        else:
-            yield step
+    name = f"{test.role}-{chain.name}"
+    steps = at_top(workshop, name, _steps(test, chain), (Step((), last),))
+    return workshop.routine(name, (*steps, Step((), last, f"policy of {chain.name}")))
 
 
 def _steps(test: _Test, chain: Chain) -> Iterator[Step]:
@@ -182,14 +173,7 @@ def _told(question: Question, rule: Rule, one: Asked) -> Condition | None:
         return mirrored(one, interfaces=question.by_interface)
     if one.subject == "mark" and not _marks_tell(question.ruleset):
         raise UndecidableError(rule, "it asks for a mark that depends on the packet's state")
-    entry = one.part.entry if one.part else None
-    if one.part is None:
-        return one.condition if one.subject != "-f" else None
-    if entry is None or entry.memory is not Memory.NONE or entry.first_packet:
-        return None
-    if one.use and one.use.option.name in ("--tcp-flags", "--syn", "--tcp-option"):
-        return None
-    return one.condition
+    return of_later(one)
 
 
 def _marks_tell(ruleset: Ruleset) -> bool:

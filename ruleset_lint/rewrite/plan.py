@@ -16,9 +16,6 @@ from ruleset_lint.netfilter.profiles import Profile
 from ruleset_lint.netfilter.services import ADMINISTRATION, Service
 from ruleset_lint.netfilter.sysctls import VARIABLES, key_of
 from ruleset_lint.packets.endpoints import Endpoint
-from ruleset_lint.rewrite.carriers import core_module
-from ruleset_lint.rewrite.demand import Load, Rate
-from ruleset_lint.rewrite.early_keys import early_keys
 from ruleset_lint.rewrite.exposed_plan import ExposedFamily, exposed_families, objections
 from ruleset_lint.rewrite.family_plan import FamilyPlan, family_plan, proven, refusals, ruleset_file, warnings
 from ruleset_lint.rewrite.goals import Goal, choose, is_tracked
@@ -27,13 +24,16 @@ from ruleset_lint.rewrite.module_files import modprobe_changes
 from ruleset_lint.rewrite.new_file import NewFile, PathError, changed_files, relative_path
 from ruleset_lint.rewrite.notes import notes
 from ruleset_lint.rewrite.notrack import Request
-from ruleset_lint.rewrite.observed import Observed, observed
 from ruleset_lint.rewrite.proof import SECONDS
 from ruleset_lint.rewrite.reasons import Reason
 from ruleset_lint.rewrite.service_config_file import service_files
-from ruleset_lint.rewrite.sizing import SizeError
+from ruleset_lint.rewrite.sizes.advice import SizeError
+from ruleset_lint.rewrite.sizes.carriers import core_module
+from ruleset_lint.rewrite.sizes.demand import Load, Rate
+from ruleset_lint.rewrite.sizes.early_keys import early_keys
+from ruleset_lint.rewrite.sizes.observed import Observed, observed
+from ruleset_lint.rewrite.sizes.table_plan import TablePlan, table_plan
 from ruleset_lint.rewrite.sysctl_file import KeyValue, sysctl_changes
-from ruleset_lint.rewrite.table_plan import TablePlan, table_plan
 
 __all__ = ["FamilyPlan", "Goal", "NewFile", "PathError", "Plan", "SizeError", "Wishes", "plan"]
 

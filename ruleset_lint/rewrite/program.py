@@ -106,6 +106,19 @@ def only_action(routine: Routine) -> Action | None:
     return first.action if first and not first.conditions else None
 
 
+def at_top(workshop: Workshop, hint: str, steps: Iterable[Step], last: Sequence[Step]) -> Iterator[Step]:
+    """The steps of a built-in chain, where going back to the caller means `last`."""
+    for step in steps:
+        match step.action:
+            case Return():
+                yield replace(step, action=Call(workshop.routine("policy", last)))
+            case Call() | Existing() if step.action.goto:
+                away = (Step((), replace(step.action, goto=False)), *last)
+                yield replace(step, action=Call(workshop.routine(hint, away)))
+            case _:
+                yield step
+
+
 def ends(action: Action) -> bool:
     """Whether no packet comes back from an action to the step after it."""
     match action:

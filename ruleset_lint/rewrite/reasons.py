@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.rewrite.refusals import Refusal
 
 _LONGEST = 300
@@ -29,9 +31,14 @@ class Reason(NamedTuple):
 
 def of_refusal(refusal: Refusal) -> Reason:
     """A refusal or warning of the rewriter, with the place and the text of the rule that causes it."""
-    path = refusal.ruleset.document.path if refusal.ruleset else ""
+    ruleset, rule, service = refusal.ruleset, refusal.rule, str(refusal.service)
     code = "W" if refusal.warning else refusal.code
-    if refusal.ruleset is None or refusal.rule is None:
-        return Reason(code, refusal.reason, str(refusal.service), path)
-    source = refusal.ruleset.document.source(refusal.ruleset.span(refusal.rule))[:_LONGEST]
-    return Reason(code, refusal.reason, str(refusal.service), path, refusal.rule.line.number, source)
+    if ruleset is None or rule is None:
+        return Reason(code, refusal.reason, service, ruleset.document.path if ruleset else "")
+    return of_rule(code, refusal.reason, ruleset, rule, service)
+
+
+def of_rule(code: str, text: str, ruleset: Ruleset, rule: Rule, service: str = "") -> Reason:
+    """A reason with the place and the text of the rule that causes it."""
+    source = ruleset.document.source(ruleset.span(rule))[:_LONGEST]
+    return Reason(code, text, service, ruleset.document.path, rule.line.number, source)

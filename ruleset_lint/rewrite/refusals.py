@@ -22,9 +22,9 @@ from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
 from ruleset_lint.packets.walk import rules_on_way, walk
 from ruleset_lint.rewrite.conditions import STATE_TESTS
+from ruleset_lint.rewrite.nat_reasons import names_source_port, translations
 from ruleset_lint.rewrite.service_packets import Work, bare_syn, in_state, incoming, opening, outgoing
 from ruleset_lint.rewrite.specialise import chains_that_test_state
-from ruleset_lint.rewrite.translation import translations
 
 _WEB = (Service("tcp", 80), Service("tcp", 443))
 _SOURCE_NAT = ("MASQUERADE", "SNAT", "NETMAP")
@@ -186,8 +186,9 @@ def _sends_from_own_port(work: Work) -> Iterator[Refusal]:
         if answer(rule, Sketch(family=work.ruleset.family, protocol=work.protocol)) is Answer.NO:
             continue
         reason = f"{rule.target} may give its clients source port {work.service.port}, and their answers would be lost"
-        harmless = work.service in _WEB
-        if harmless or work.service.port >= 1024 or work.service.protocol == "udp":
+        named = names_source_port(rule, work.service.port)
+        harmless = work.service in _WEB and not named
+        if harmless or named or work.service.port >= 1024 or work.service.protocol == "udp":
             yield _refuse(work, "W" if harmless else "R8", reason, rule, warning=harmless)
 
 

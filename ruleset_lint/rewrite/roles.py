@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ruleset_lint.netfilter.hooks import FORWARDED, INCOMING, OUTGOING
 from ruleset_lint.packets.sketch import Sketch
 from ruleset_lint.packets.walk import rules_on_way
+from ruleset_lint.rewrite.conditions import answers_with_reset
 from ruleset_lint.rewrite.opening import Question, opening_test
 from ruleset_lint.rewrite.program import Action, Call, Condition, Routine, Step, only_action
 from ruleset_lint.rewrite.service_packets import (
@@ -206,8 +207,4 @@ def _divert_reset(work: Work, table: str, hook: str, *, inward: bool) -> Iterato
 
 def _rejects(work: Work, packets: Sketch) -> bool:
     """Whether a rule answers packets of the service with a reset."""
-    rules = rules_on_way(work.ruleset, "filter", work.hook, packets)
-    return any(
-        rule.target == "REJECT" and rule.option(rule.shape.target, "--reject-with") in ("tcp-reset", "tcp-rst")
-        for rule in rules
-    )
+    return any(map(answers_with_reset, rules_on_way(work.ruleset, "filter", work.hook, packets)))

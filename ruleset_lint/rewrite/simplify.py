@@ -1,6 +1,6 @@
 """Diversions with as few rules as do the same, proven so with sets of packets. Knows no file.
 
-    simplified(work, diversions, *, nodes=…) -> tuple[Diversion, ...]
+    simplified(workshop, ruleset, diversions, *, nodes=…, missing=…) -> tuple[Diversion, ...]
 
 What a diversion does not decide, the rules that were there before decide as they decide any untracked packet: so what
 they would say anyway is left out. Where sets of packets do not tell (a rule that changes packets, too many nodes), a
@@ -12,29 +12,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.packets.arrivals import entry
 from ruleset_lint.packets.bounds import NotDecidedError
-from ruleset_lint.packets.endpoints import is_misplaced
+from ruleset_lint.packets.formula import NEVER, Formula
 from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.summary import interface_patterns
 from ruleset_lint.rewrite.outcome import BACK, Judge, UnclearError, continued, same
 from ruleset_lint.rewrite.program import Routine, Workshop, all_routines
 from ruleset_lint.rewrite.reduction import Situation, reduced
 from ruleset_lint.rewrite.roles import Diversion
-from ruleset_lint.rewrite.service_packets import Work
 from ruleset_lint.rewrite.splicing import hoisted, spliced
 
 _NODES = 400_000  # a bound that is the same on every machine, so that what is written is too
 _ROUNDS = 8
 
 
-def simplified(work: Work, diversions: Iterable[Diversion], *, nodes: int = _NODES) -> tuple[Diversion, ...]:
-    """The diversions that are needed, made short."""
+def simplified(
+    workshop: Workshop,
+    ruleset: Ruleset,
+    diversions: Iterable[Diversion],
+    *,
+    nodes: int = _NODES,
+    missing: Formula = NEVER,
+) -> tuple[Diversion, ...]:
+    """The diversions that are needed, made short; `missing` are packets that there are none of."""
     found = tuple(diversions)
-    space = Space(work.ruleset.family, (*interface_patterns(work.ruleset), "lo"), nodes=nodes)
-    elsewhere = space.contrary(space.of(is_misplaced(work.endpoint))) if work.behind else space.all
-    judges = {name: Judge(space, work.ruleset.tables[name]) for name in dict.fromkeys(one.table for one in found)}
-    return tuple(_each(work.workshop, judges, found, elsewhere))
+    space = Space(ruleset.family, (*interface_patterns(ruleset), "lo"), nodes=nodes)
+    judges = {name: Judge(space, ruleset.tables[name]) for name in dict.fromkeys(one.table for one in found)}
+    return tuple(_each(workshop, judges, found, space.contrary(space.of(missing))))
 
 
 def _each(

@@ -6,7 +6,7 @@ The copy decides each packet of the sketch as the chain decides it when connecti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Chain, Ruleset, Table
@@ -15,7 +15,7 @@ from ruleset_lint.netfilter.extension import Memory, Verdict
 from ruleset_lint.netfilter.foreign import owner_of
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
 from ruleset_lint.packets.walk import bottom_up
-from ruleset_lint.rewrite.conditions import STATE_TESTS, asked, target_words
+from ruleset_lint.rewrite.conditions import STATE_TESTS, answers_with_reset, asked, target_words
 from ruleset_lint.rewrite.program import (
     ACCEPT,
     DROP,
@@ -28,6 +28,7 @@ from ruleset_lint.rewrite.program import (
     Routine,
     Step,
     Workshop,
+    at_top,
 )
 
 
@@ -49,7 +50,8 @@ def specialise(workshop: Workshop, ruleset: Ruleset, table: str, hook: str, sket
     for name in below:
         copying.copies[name] = workshop.routine(f"{role}-{name}", _steps(copying, found.chains[name]))
     chain = found.chains[hook]
-    return workshop.routine(f"{role}-{hook}", (*_at_top(copying, chain), Step((), policy(chain), f"policy of {hook}")))
+    steps = at_top(workshop, hook, _steps(copying, chain), (Step((), policy(chain)),))
+    return workshop.routine(f"{role}-{hook}", (*steps, Step((), policy(chain), f"policy of {hook}")))
 
 
 def policy(chain: Chain) -> Perform:
@@ -84,9 +86,8 @@ def with_protocol(rule: Rule, conditions: list[Condition]) -> tuple[Condition, .
     """The conditions, and the rule's protocol if one of them or the target needs it named."""
     target = rule.shape.target
     needed = any(one.protocol for one in conditions) or bool(target and target.entry and target.entry.protocols)
-    resets = bool(target and target.name == "REJECT" and "tcp-reset" in " ".join(target_words(rule)))
     use = rule.shape.parameter("-p")
-    if not (needed or resets) or use is None:
+    if not (needed or answers_with_reset(rule)) or use is None:
         return tuple(conditions)
     return (Condition(("-p", rule.text(use.operands[0])), "-p"), *conditions)
 
@@ -95,19 +96,6 @@ def is_pure(shape: Shape) -> bool:
     """Whether asking the conditions of a rule changes nothing: `-m recent --set` does its work without a target."""
     entries = (part.entry for part in shape.matches)
     return all(entry is not None and entry.memory in (Memory.NONE, Memory.CLOCK) for entry in entries)
-
-
-def _at_top(copying: _Copying, chain: Chain) -> Iterator[Step]:
-    """The steps of a built-in chain, where going back to the caller means the policy."""
-    for step in _steps(copying, chain):
-        match step.action:
-            case Return():
-                yield Step(step.conditions, policy(chain), step.origin)
-            case Call() | Existing() if step.action.goto:
-                away = (Step((), replace(step.action, goto=False)), Step((), policy(chain)))
-                yield Step(step.conditions, Call(copying.workshop.routine(chain.name, away)), step.origin)
-            case _:
-                yield step
 
 
 def _steps(copying: _Copying, chain: Chain) -> Iterator[Step]:

@@ -10,7 +10,7 @@ from ruleset_lint.model.settings import Setting
 from ruleset_lint.netfilter.releases import Profile
 from ruleset_lint.netfilter.sysctls import VARIABLES, Variable, key_of, number, read_only
 from ruleset_lint.rewrite.new_file import Addition, Change, relative_path, whole_line
-from ruleset_lint.rewrite.table_plan import TablePlan, is_dead, keeper_of, settings_of
+from ruleset_lint.rewrite.sizes.table_plan import TablePlan, is_dead, keeper_of, settings_of
 from ruleset_lint.syntax.sysctl import Assignment
 from ruleset_lint.text import Edit, Span
 

@@ -42,9 +42,15 @@ class Probe:
 
 def passed(site: Site, probes: tuple[Probe, ...], family: int = 4) -> dict[Probe, bool]:
     """Send each probe with conntrack empty, and say which ones passed the last hook."""
+    arrived = caught(site, probes, {_place(probe) for probe in probes}, family)
+    return {probe: probe in arrived[_place(probe)] for probe in probes}
+
+
+def caught(site: Site, probes: tuple[Probe, ...], places: set[str], family: int) -> dict[str, frozenset[Probe]]:
+    """Send each probe with conntrack empty, and say which ones came out at each place."""
     tokens = {probe: (0x5EED0000 + 16 * number).to_bytes(4, "big") for number, probe in enumerate(probes)}
     with ExitStack() as open_sockets:
-        watches = [open_sockets.enter_context(watch) for watch in _watches(site, probes, family)]
+        watches = [open_sockets.enter_context(watch) for watch in _watches(site, places, family)]
         senders = {name: open_sockets.enter_context(_sender(site, name, family)) for name in {p.source for p in probes}}
         seen: dict[str, list[bytes]] = {watch.place: [] for watch in watches}
         for probe in probes:
@@ -53,7 +59,7 @@ def passed(site: Site, probes: tuple[Probe, ...], family: int = 4) -> dict[Probe
             _receive(watches, 0, seen)
         _receive(watches, QUIET, seen)
     arrived = {place: b"\0".join(packets) for place, packets in seen.items()}
-    return {probe: tokens[probe] in arrived[_place(probe)] for probe in probes}
+    return {place: frozenset(one for one in probes if tokens[one] in got) for place, got in arrived.items()}
 
 
 def _place(probe: Probe) -> str:
@@ -66,9 +72,9 @@ class _Watch(socket.socket):
     place = ""
 
 
-def _watches(site: Site, probes: tuple[Probe, ...], family: int) -> Iterator[_Watch]:
+def _watches(site: Site, places: set[str], family: int) -> Iterator[_Watch]:
     icmp = socket.IPPROTO_ICMP if family == 4 else socket.IPPROTO_ICMPV6
-    for place in sorted({_place(probe) for probe in probes}):
+    for place in sorted(places):
         for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP, icmp):
             with inside(site.place(place)):
                 watch = _Watch(FAMILIES[family], socket.SOCK_RAW, protocol)

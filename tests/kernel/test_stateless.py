@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from ruleset_lint.model.loading import load
-from ruleset_lint.rewrite.stateless import Stateless, stateless
+from ruleset_lint.rewrite.stateless.transform import Stateless, stateless
 from ruleset_lint.syntax.iptables_save import parse
 
 from .compare import measure

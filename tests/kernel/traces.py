@@ -10,7 +10,6 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,9 +24,8 @@ from ruleset_lint.syntax.iptables_save import parse
 from .made_rulesets import made_probes, made_ruleset, way_of
 from .namespaces import run
 from .packets import FLAGS
-from .probes import QUIET as STILL
-from .probes import Probe, _receive, _send, _sender, _watches
-from .rulesets import Backend, forget, load, reset, tool
+from .probes import Probe, caught
+from .rulesets import Backend, load, reset, tool
 from .topology import PARTIES, Site
 
 TTL = 255  # of all probes
@@ -89,19 +87,9 @@ def compare_traces(site: Site, seed: int, packets: int, family: int, backend: Ba
 
 def _arrived(site: Site, probes: tuple[Probe, ...], family: int) -> dict[Probe, bool]:
     """Which probes passed the last hook: as `probes.passed` says it, but wherever they came out."""
-    tokens = {probe: (0x5EED0000 + 16 * number).to_bytes(4, "big") for number, probe in enumerate(probes)}
-    everywhere = tuple(Probe(target, 0, target, 0, "udp") for target in ("host", "remote", "server"))
-    with ExitStack() as open_sockets:
-        watches = [open_sockets.enter_context(watch) for watch in _watches(site, everywhere, family)]
-        senders = {name: open_sockets.enter_context(_sender(site, name, family)) for name in {p.source for p in probes}}
-        seen: dict[str, list[bytes]] = {watch.place: [] for watch in watches}
-        for probe in probes:
-            forget(site.host)
-            _send(senders[probe.source], probe, family, tokens[probe])
-            _receive(watches, 0, seen)
-        _receive(watches, STILL, seen)
-    found = b"\0".join(data for packets in seen.values() for data in packets)
-    return {probe: tokens[probe] in found for probe in probes}
+    places = {PARTIES[party].place for party in ("host", "remote", "server")}
+    found = frozenset().union(*caught(site, probes, places, family).values())
+    return {probe: probe in found for probe in probes}
 
 
 def hush(site: Site) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.netfilter.extension import Verdict
@@ -17,9 +17,10 @@ from ruleset_lint.packets.reached_by import addresses_behind
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
 from ruleset_lint.packets.walk import rules_on_way
 from ruleset_lint.rewrite.service_packets import Work, opening
-from ruleset_lint.rewrite.translated import leaves_translated
+from ruleset_lint.rewrite.source_nat import leaves_translated
 
 _SECONDS = 5.0
+_TO_OTHERS = ("DNAT", "REDIRECT", "NETMAP")
 _FIRST = "its first packet may be translated, which untracked packets never are"
 _NAMES_NO_WAY = f"{_FIRST}; if the server is reached another way, the rule that accepts it has to say so with -o"
 
@@ -31,7 +32,7 @@ def translations(work: Work) -> Iterator[tuple[str, Rule]]:
     leaving = tuple(_on_way(work, "POSTROUTING")) if work.behind else ()
     if leaving and _comes_to_nat(work):
         yield from ((_NAMES_NO_WAY, rule) for rule in leaving)
-    for rule in work.ruleset.where(lambda shape: bool(shape.target and shape.target.name in ("DNAT", "REDIRECT"))):
+    for rule in work.ruleset.where(lambda shape: bool(shape.target and shape.target.name in _TO_OTHERS)):
         if _translates_to(rule, work):
             yield f"connections to another port are translated to port {work.service.port}", rule
 
@@ -55,12 +56,32 @@ def _translates_to(rule: Rule, work: Work) -> bool:
         return False
     if rule.target == "REDIRECT":
         return not work.behind and _among(work.service.port, rule.option(rule.shape.target, "--to-ports") or "")
+    if rule.target == "NETMAP":
+        return _maps_to(rule, work) and answer(rule, _to_any_address(work)) is not Answer.NO
     addresses, ports = _parts(rule.option(rule.shape.target, "--to-destination") or "")
     if not _among_addresses(work, addresses) if work.behind else _is_elsewhere(work, addresses):
         return False
     if ports:
         return _among(work.service.port, ports)
     return work.behind and answer(rule, _to_any_address(work)) is not Answer.NO
+
+
+def _maps_to(rule: Rule, work: Work) -> bool:
+    """Whether NETMAP has the server in the network that it gives; so if that does not read."""
+    if rule.chain in ("INPUT", "POSTROUTING") or work.server is None:
+        return False
+    try:
+        network = ip_network(rule.option(rule.shape.target, "--to") or "", strict=False)
+    except ValueError:
+        return True
+    return int(network[0]) <= work.server.address <= int(network[-1])
+
+
+def names_source_port(rule: Rule, port: int) -> bool:
+    """Whether MASQUERADE or SNAT names ports for its clients, and this one is among them."""
+    target = rule.shape.target
+    ports = rule.option(target, "--to-ports") or _parts(rule.option(target, "--to-source") or "")[1]
+    return bool(ports) and _among(port, ports)
 
 
 def _to_any_address(work: Work) -> Sketch:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from ruleset_lint.model.host import Host
 from ruleset_lint.netfilter.modules import core_modules, registered_by, starts_tracking
 from ruleset_lint.netfilter.releases import Profile
-from ruleset_lint.rewrite.carriers import UDEV_FILE, udev_comes_early, udev_rule
 from ruleset_lint.rewrite.new_file import Addition, relative_path
+from ruleset_lint.rewrite.sizes.carriers import UDEV_FILE, udev_comes_early, udev_rule
 from ruleset_lint.rewrite.sysctl_file import KeyValue
 
 _MODULES_LOAD = "nf_conntrack.conf"

@@ -15,17 +15,27 @@ from typing import NamedTuple
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Chain, Table
-from ruleset_lint.netfilter.extension import Memory, Verdict
+from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.netfilter.foreign import owner_of
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
 from ruleset_lint.packets.walk import bottom_up
-from ruleset_lint.rewrite.conditions import Asked, asked
+from ruleset_lint.rewrite.conditions import Asked, asked, of_later
 from ruleset_lint.rewrite.mirroring import mirrored
-from ruleset_lint.rewrite.program import Action, Call, Condition, Existing, Return, Routine, Step, Workshop, merge
+from ruleset_lint.rewrite.program import (
+    Action,
+    Call,
+    Condition,
+    Existing,
+    Return,
+    Routine,
+    Step,
+    Workshop,
+    at_top,
+    merge,
+)
 from ruleset_lint.rewrite.specialise import policy
 
 _NOT_BEGUN = "no such connection is let begin"
-_FLAGS = ("--tcp-flags", "--syn", "--tcp-option")
 _SIDES = {"-i": "-o", "-o": "-i"}
 _ACCEPTS = (Verdict.ACCEPT, Verdict.TRANSLATE, Verdict.ELSEWHERE)
 _REFUSES = (Verdict.DROP, Verdict.REJECT)
@@ -87,26 +97,14 @@ def opening_test(workshop: Workshop, opening: Opening, passes: Action, refuses: 
                 steps = _steps(test, opening.table.chains[name], mode)
                 test.copies[name, mode] = workshop.routine(f"{test.role}-{name}", steps)
     last = (*_by_policy(test, chain), Step((), refuses, _NOT_BEGUN))
-    return workshop.routine(f"{test.role}-{chain.name}", (*_at_top(test, chain, last), *last))
+    name = f"{test.role}-{chain.name}"
+    return workshop.routine(name, (*at_top(workshop, name, _steps(test, chain, _Mode()), last), *last))
 
 
 def _by_policy(test: _Test, chain: Chain) -> Sequence[Step]:
     if policy(chain).words[1] != "ACCEPT":
         return ()
     return [replace(step, origin=f"policy of {chain.name}") for step in _accepting(test, (), _Mode())]
-
-
-def _at_top(test: _Test, chain: Chain, last: Sequence[Step]) -> Iterator[Step]:
-    """The steps of the built-in chain, where going back to the caller means the policy."""
-    for step in _steps(test, chain, _Mode()):
-        match step.action:
-            case Return():
-                yield Step(step.conditions, Call(test.workshop.routine("policy", last)), step.origin)
-            case Call() | Existing() if step.action.goto:
-                away = (Step((), replace(step.action, goto=False)), *last)
-                yield Step(step.conditions, Call(test.workshop.routine(f"{test.role}-{chain.name}", away)), step.origin)
-            case _:
-                yield step
 
 
 def _steps(test: _Test, chain: Chain, mode: _Mode) -> Iterator[Step]:
@@ -194,7 +192,7 @@ def _told(test: _Test, rule: Rule) -> tuple[tuple[Condition, ...], bool]:
     for one in asked(rule, test.opening.first):
         if one.answer is not Answer.MAYBE:
             continue
-        condition = _of_reply(test.opening, one) if test.opening.of_reply else _of_later(one)
+        condition = _of_reply(test.opening, one) if test.opening.of_reply else of_later(one)
         merged = merge(found, (condition,)) if condition else None
         if merged is None:
             complete = False
@@ -203,16 +201,6 @@ def _told(test: _Test, rule: Rule) -> tuple[tuple[Condition, ...], bool]:
     if any(one.protocol for one in found):
         found = (Condition(("-p", test.opening.protocol), "-p"), *found)
     return found, complete
-
-
-def _of_later(one: Asked) -> Condition | None:
-    """A condition on the first packet as a later one that goes the same way can be asked it."""
-    if one.part is None:
-        return one.condition if one.subject != "-f" else None
-    entry = one.part.entry
-    if entry is None or entry.memory is not Memory.NONE or entry.first_packet:
-        return None
-    return None if one.use and one.use.option.name in _FLAGS else one.condition
 
 
 def _of_reply(opening: Opening, one: Asked) -> Condition | None:

@@ -16,10 +16,9 @@ from ruleset_lint.packets.sketch import Answer, Sketch, state_answer
 from ruleset_lint.packets.walk import rules_on_way
 from ruleset_lint.rewrite.conditions import STATE_TESTS
 from ruleset_lint.rewrite.program import Existing, Workshop, all_routines
-from ruleset_lint.rewrite.reasons import Reason
+from ruleset_lint.rewrite.reasons import Reason, of_rule
 from ruleset_lint.rewrite.specialise import specialise, tests_state
 
-_LONGEST = 300
 _HELPED = "a helper reads a control channel through its connection's entry, and what it expects is RELATED"
 _ENTRY = "needs the connection's entry"
 _CALM = ("LOG", "NFLOG", "ULOG")
@@ -37,12 +36,6 @@ def warnings(ruleset: Ruleset) -> tuple[Reason, ...]:
     """What to know before it is done."""
     judged = "packets are judged by their flags: nobody sees any more that one is out of window or has a bad checksum"
     return (Reason("W", judged, "", ruleset.document.path), *_counted_too(ruleset))
-
-
-def of_rule(code: str, text: str, ruleset: Ruleset, rule: Rule) -> Reason:
-    """A reason with the rule's place and text."""
-    source = ruleset.document.source(ruleset.span(rule))[:_LONGEST]
-    return Reason(code, text, "", ruleset.document.path, rule.line.number, source)
 
 
 def _whole(ruleset: Ruleset) -> Iterator[Reason]:

@@ -11,8 +11,8 @@ from ruleset_lint.netfilter.lifetimes import FLOWS
 from ruleset_lint.netfilter.releases import Profile
 from ruleset_lint.netfilter.sysctls import FLOORS, below_floor, default, exists, key_of, number, variable_of
 from ruleset_lint.netfilter.table_size import Size, chain_grade, default_size, mean_chain, round_buckets, size_of
-from ruleset_lint.rewrite.demand import Load, Need, need
-from ruleset_lint.rewrite.sizing import ESTABLISHED, advise, expect_time_out, insert_refusals, usual_maximum
+from ruleset_lint.rewrite.sizes.advice import ESTABLISHED, advise, expect_time_out, insert_refusals, usual_maximum
+from ruleset_lint.rewrite.sizes.demand import Load, Need, need
 
 CORE = ("nf_conntrack", "ip_conntrack", "nf_conntrack_ipv4")
 """Modules that take `hashsize`, by the names that modprobe.d may have for them."""

@@ -1,7 +1,6 @@
 """The goal `stateless`: every test of a connection's state becomes tests of flags and ports. Knows no file of a host.
 
-    stateless(ruleset, dialect=…, *, local_ports=…) -> Stateless     text, refusals, warnings (Reasons), after, changed
-    exposure(before, after, *, deadline) -> Exposure                 of stateless_exposure: opened, lost, broken
+    stateless(ruleset, *, local_ports=…) -> Stateless: text, refusals, warnings (Reasons), after, changed
 
 Afterwards no rule turns connection tracking on. Packets that would open a connection stay with the rules that are
 there, whose state tests are answered for NEW; all others leave each built-in chain at its top and are decided in copies
@@ -17,25 +16,20 @@ from ruleset_lint.model.loadability import breaks
 from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.tracking import tracks
-from ruleset_lint.netfilter.services import Service
-from ruleset_lint.packets.endpoints import Endpoint
 from ruleset_lint.rewrite.layout import Additions, additions, removals
+from ruleset_lint.rewrite.printing import Label, table_additions
 from ruleset_lint.rewrite.program import Workshop
 from ruleset_lint.rewrite.reasons import Reason
 from ruleset_lint.rewrite.roles import Diversion
-from ruleset_lint.rewrite.service_packets import DEFAULT_DIALECT, Dialect, Work
 from ruleset_lint.rewrite.simplify import simplified
-from ruleset_lint.rewrite.stateless_exposure import Exposed, Exposure, exposure
-from ruleset_lint.rewrite.stateless_places import answered
-from ruleset_lint.rewrite.stateless_printing import table_additions
-from ruleset_lint.rewrite.stateless_refusals import refusals, warnings
-from ruleset_lint.rewrite.stateless_roles import Job, diversions, fragments
+from ruleset_lint.rewrite.stateless.places import answered
+from ruleset_lint.rewrite.stateless.refusals import refusals, warnings
+from ruleset_lint.rewrite.stateless.roles import Job, diversions, fragments
 from ruleset_lint.syntax.iptables_save import parse
 from ruleset_lint.text import apply_edits
 
-__all__ = ["LOCAL_PORTS", "Exposed", "Exposure", "Stateless", "exposure", "stateless"]
-
 _FRAGMENTS = "nothing puts fragments together before {}: all but first ones are let through, whatever they belong to"
+_LABEL = Label("SL", "stateless")
 LOCAL_PORTS = (32768, 60999)
 """The ports from which this machine asks others: the default of net.ipv4.ip_local_port_range."""
 
@@ -60,9 +54,7 @@ class Stateless:
         return load(parse(self.ruleset.document.path, self.text), self.ruleset.family, fragment=self.ruleset.fragment)
 
 
-def stateless(
-    ruleset: Ruleset, dialect: Dialect = DEFAULT_DIALECT, *, local_ports: tuple[int, int] = LOCAL_PORTS
-) -> Stateless:
+def stateless(ruleset: Ruleset, *, local_ports: tuple[int, int] = LOCAL_PORTS) -> Stateless:
     """The ruleset without connection tracking; with refusals, the text is the old one."""
     text, path = ruleset.document.text, ruleset.document.path
     if not any(map(tracks, ruleset.by_shape)):
@@ -73,7 +65,8 @@ def stateless(
     if refused:
         return Stateless(ruleset, text, refused, ())
     job = Job(Workshop(), base, local_ports)
-    written = _written(ruleset, base, _simplified(job, dialect), tuple(fragments(job)))
+    made = simplified(job.workshop, base, diversions(job))
+    written = _written(ruleset, base, made, tuple(fragments(job)))
     broken = tuple(Reason("L", f"it would not load: {found.reason}", "", path) for found in breaks(written.after))
     return Stateless(ruleset, text, broken, ()) if broken else written
 
@@ -87,18 +80,12 @@ def _base(ruleset: Ruleset) -> Ruleset:
     return load(parse(ruleset.document.path, text), ruleset.family, fragment=ruleset.fragment)
 
 
-def _simplified(job: Job, dialect: Dialect) -> tuple[Diversion, ...]:
-    # of the work only its ruleset is looked at
-    work = Work(job.workshop, job.ruleset, Endpoint(Service("tcp", 0)), dialect)
-    return simplified(work, diversions(job))
-
-
 def _written(ruleset: Ruleset, base: Ruleset, made: Sequence[Diversion], fragments: Sequence[Diversion]) -> Stateless:
     added: dict[str, Additions] = {}
     all_made = (*fragments, *made)
     for table in dict.fromkeys(diversion.table for diversion in all_made):
         own = [diversion for diversion in all_made if diversion.table == table]
-        added[table] = table_additions(own, set(base.tables[table].chains))
+        added[table] = table_additions(_LABEL, own, set(base.tables[table].chains))
     edits = (*additions(base, added), *answered(base))
     exposed = [Reason("W", _FRAGMENTS.format(one.hook), "", base.document.path) for one in fragments]
     return Stateless(ruleset, apply_edits(base.document.text, edits), (), (*warnings(base), *exposed))

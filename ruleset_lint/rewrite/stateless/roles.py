@@ -15,7 +15,7 @@ from ruleset_lint.model.tracking import untracks
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.packets.sketch import Answer, Sketch
 from ruleset_lint.packets.walk import walk
-from ruleset_lint.rewrite.conditions import asked
+from ruleset_lint.rewrite.conditions import answers_with_reset, asked
 from ruleset_lint.rewrite.program import (
     ACCEPT,
     Action,
@@ -30,7 +30,7 @@ from ruleset_lint.rewrite.program import (
 )
 from ruleset_lint.rewrite.roles import Diversion
 from ruleset_lint.rewrite.specialise import chains_that_test_state, specialise
-from ruleset_lint.rewrite.stateless_opening import Opening, opening_test
+from ruleset_lint.rewrite.stateless.opening import Opening, opening_test
 
 TABLES = ("mangle", "filter", "security")
 _HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
@@ -259,5 +259,5 @@ def _flag_test(*words: str) -> Condition:
 
 def _resets(ruleset: Ruleset) -> bool:
     """Whether a rule answers with a reset."""
-    rules = ruleset.where(lambda shape: bool(shape.target and shape.target.name == "REJECT"))
-    return any(rule.option(rule.shape.target, "--reject-with") in ("tcp-reset", "tcp-rst") for rule in rules)
+    rejecting = ruleset.where(lambda shape: bool(shape.target and shape.target.name == "REJECT"))
+    return any(map(answers_with_reset, rejecting))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ruleset_lint.netfilter.lifetimes import FLOWS, Flow, lifetime
 from ruleset_lint.netfilter.releases import Profile
-from ruleset_lint.rewrite.observed import Observed
+from ruleset_lint.rewrite.sizes.observed import Observed
 
 _RATE = re.compile(r"(?:([a-z-]{1,12})=)?([0-9]{1,9})(?:/s)?")
 _FASTEST = 100_000_000  # a second: beyond that a number was mistyped

@@ -17,7 +17,7 @@ from ruleset_lint.netfilter.table_size import (
     round_buckets,
     size_of,
 )
-from ruleset_lint.rewrite.carriers import Carrier, carriers
+from ruleset_lint.rewrite.sizes.carriers import Carrier, carriers
 
 __all__ = [
     "Advice",

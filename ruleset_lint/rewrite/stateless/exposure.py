@@ -30,7 +30,7 @@ from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.summary import Reading, interface_patterns
 from ruleset_lint.packets.walking import Folded, possible, walked
 from ruleset_lint.packets.witness import witness
-from ruleset_lint.rewrite import stateless_parts as parts
+from ruleset_lint.rewrite.stateless import parts
 
 MOST = 20
 """Entries of one list of one course."""
