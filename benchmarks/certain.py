@@ -12,6 +12,8 @@ from ruleset_lint.packets.space import PacketSet
 from ruleset_lint.packets.summary import Reading
 from ruleset_lint.packets.witness import contains
 
+_TRIES = 3
+
 
 class Arrived(NamedTuple):
     """The packets that are said to come to a rule, and those of them that it is said to match."""
@@ -34,8 +36,12 @@ def uncertain(ruleset: Ruleset, reading: Reading, arrived: Mapping[Rule, Arrived
                 yield f"{rule.line.number}: is said to match {packet}"
             if certain.comes(rule) and space.is_empty(arriving):
                 yield f"{rule.line.number}: packets are said to come"
-            if "MARK" not in text and certain.is_covered(rule) and not space.is_empty(matching):
+            covered = certain.is_covered(rule) or certain.taker(rule) is not None
+            if "MARK" not in text and covered and not space.is_empty(matching):
                 yield f"{rule.line.number}: is said to be covered"
+            for sent in certain.sent(rule, _TRIES):
+                if "MARK" not in text and not contains(space, reading.matched(rule), sent.packet):
+                    yield f"{rule.line.number}: is said to match {sent.packet}, which is sent there"
         for arrival in arrivals(reading, ruleset, table.name, but=certain):
             if arrival.matching != arrived[arrival.rule].matching:
                 yield f"{arrival.rule.line.number}: matches others when it is asked alone"

@@ -7,8 +7,8 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import filtered, ruleset, text
 
-from ruleset_lint.model.loading import load
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets.arrivals import arrivals, matched_for_certain
@@ -17,26 +17,6 @@ from ruleset_lint.packets.arrivals_spans import spans_of
 from ruleset_lint.packets.formula import All, Between, Bits, Formula, Not, Packet, Some, holds
 from ruleset_lint.packets.space import PacketSet
 from ruleset_lint.packets.summary import Reading, reading_of
-from ruleset_lint.syntax.iptables_save import parse
-
-
-def text(table: str, rules: tuple[str, ...], policy: str = "ACCEPT", chains: tuple[str, ...] = ()) -> str:
-    hooks = {
-        "filter": ("INPUT", "FORWARD", "OUTPUT"),
-        "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
-        "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
-        "raw": ("PREROUTING", "OUTPUT"),
-    }[table]
-    declared = [*(f":{hook} {policy} [0:0]" for hook in hooks), *(f":{name} - [0:0]" for name in chains)]
-    return "\n".join((f"*{table}", *declared, *(f"-A {rule}" for rule in rules), "COMMIT", ""))
-
-
-def ruleset(*texts: str) -> Ruleset:
-    return load(parse("test", "".join(texts)))
-
-
-def filtered(*rules: str, policy: str = "DROP", chains: tuple[str, ...] = ("A", "B", "C")) -> Ruleset:
-    return ruleset(text("filter", rules, policy, chains))
 
 
 def arriving(found: Ruleset, table: str = "filter") -> tuple[Reading, dict[int, tuple[PacketSet, PacketSet]]]:
@@ -188,6 +168,38 @@ def test_a_rule_that_one_rule_before_it_covers_is_known_without_sets() -> None:
     certain = matched_for_certain(reading_of(ruleset_), ruleset_.tables["filter"])
     covered = {rule.values for rule in ruleset_.live_rules if certain.comes(rule) and certain.is_covered(rule)}
     assert covered == {rule.values for rule in ruleset_.tables["filter"].chains["A"].rules[1:3]}
+
+
+@pytest.mark.parametrize(
+    ("before", "rule", "taken"),
+    [
+        ("-s 10.0.0.0/8 -j DROP", "-s 10.1.0.0/16 -p tcp", True),
+        ("-s 10.0.0.0/8 -p tcp -j DROP", "-s 10.1.0.0/16", False),
+        ("-s 10.0.0.0/8 -j LOG", "-s 10.1.0.0/16", False),
+        ("-s 10.0.0.0/8 -m limit --limit 1/sec -j DROP", "-s 10.1.0.0/16", False),
+    ],
+)
+def test_the_one_rule_that_takes_all_of_another_is_known_without_sets(before: str, rule: str, taken: bool) -> None:
+    ruleset_ = filtered(f"INPUT {before}", f"INPUT {rule} -j ACCEPT")
+    first, last = ruleset_.live_rules
+    told = matched_for_certain(reading_of(ruleset_), ruleset_.tables["filter"]).taker(last)
+    assert (told is not None and told[0] == first) is taken
+
+
+def test_packets_are_sent_past_the_rules_before() -> None:
+    ruleset_ = filtered("INPUT -p tcp -j DROP", "INPUT -j A", "A -p tcp --dport 22 -j ACCEPT")
+    certain = matched_for_certain(reading_of(ruleset_), ruleset_.tables["filter"])
+    rule = ruleset_.tables["filter"].chains["A"].rules[0]
+    sent = list(certain.sent(rule, 4))
+    assert rule.number not in certain.found
+    assert sent
+    assert all(one.packet.value(PORTS) == 22 and certain.matches(certain.numbers[rule.number], one) for one in sent)
+
+
+def test_what_one_rule_leaves_of_a_net_is_found() -> None:
+    ruleset_ = filtered("INPUT ! -s 10.0.0.0/24 -p tcp -j DROP", "INPUT ! -s 10.0.1.0/24 -p tcp -j ACCEPT")
+    certain = matched_for_certain(reading_of(ruleset_), ruleset_.tables["filter"])
+    assert len(certain.found) == 2
 
 
 def test_only_what_is_not_settled_is_asked() -> None:

@@ -219,6 +219,22 @@ def test_contradictions(rules: list[str], contrary: bool) -> None:
             ["INPUT -p tcp -m recent --set --name x -j ACCEPT", "INPUT -p tcp -j ACCEPT"], [], id="what remembers"
         ),
         case(["INPUT -j A", "A -s 10.0.0.1 -j RETURN", "A -p tcp -j RETURN"], [], id="RETURN"),
+        case(
+            ["INPUT -j A", "INPUT -s 10.0.0.0/24 -j ACCEPT", "A -s 10.0.0.1 -j ACCEPT", "A -s 10.0.0.0/28 -j RETURN"],
+            [2], id="by the caller, behind RETURN",
+        ),
+        case(
+            ["INPUT -g A", "INPUT -s 10.0.0.0/24 -j ACCEPT", "A -s 10.0.0.1 -j ACCEPT", "A -s 10.0.0.0/28 -j RETURN"],
+            [], id="goto comes back to no caller",
+        ),
+        case(
+            ["INPUT -s 10.0.0.0/16 -p tcp -j ACCEPT", "INPUT -s 10.0.0.9 -j DROP", "INPUT -s 10.0.0.0/8 -j ACCEPT"], [],
+            id="all but one of 65,536",
+        ),
+        case(
+            ["INPUT -s 10.0.0.0/16 -p tcp -j ACCEPT", "INPUT -s 10.0.0.9 -p udp -j DROP",
+             "INPUT -s 10.0.0.0/17 -j ACCEPT", "INPUT -s 10.0.128.0/17 -j ACCEPT"], [0], id="two later rules",
+        ),
     ],
 )  # fmt: skip
 def test_redundant_rules(rules: list[str], spare: list[int]) -> None:

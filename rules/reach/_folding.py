@@ -11,13 +11,12 @@ from typing import TypeVar
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.packets.arrivals import Arrival, arrivals, matched_for_certain
-from ruleset_lint.packets.arrivals_walks import Certain
+from ruleset_lint.packets.arrivals_certain import Certain
 from ruleset_lint.packets.bounds import NotDecidedError, deadline, seconds_left
 from ruleset_lint.packets.effect import Assign, Replace
 from ruleset_lint.packets.formula import Field
 from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.summary import reading_of
-from ruleset_lint.packets.universe import universe
 
 from ._ground import Ground, grounds
 from ._jumps import dead_jumps
@@ -41,14 +40,19 @@ def fold(ruleset: Ruleset, seconds: float) -> Reach:
     tables = list(grounds(reading, ruleset))
     patience = Patience()
     gone = untracked(tables)
-    dead = tuple(found for ground in tables for found in _dead(ground, gone, patience))
+    certain = {ground.table.name: _certain(ground, gone) for ground in tables}
+    dead = tuple(found for ground in tables for found in _dead(ground, gone, patience, certain[ground.table.name]))
     numbers = frozenset(found.rule.number for found in dead)
     clock = _Clock(reading.space)
     clock.stop()
     return Reach(
         dead,
         clock.asked(lambda: tuple(found for ground in tables for found in dead_jumps(ground, numbers))),
-        clock.asked(lambda: tuple(found for ground in tables for found in redundant(ground, numbers))),
+        clock.asked(
+            lambda: tuple(
+                found for ground in tables for found in redundant(ground, numbers, certain[ground.table.name])
+            )
+        ),
     )
 
 
@@ -79,9 +83,8 @@ class _Clock:
         return answer
 
 
-def _dead(ground: Ground, gone: Untracked, patience: Patience) -> Iterator[Dead]:
+def _dead(ground: Ground, gone: Untracked, patience: Patience, certain: Certain) -> Iterator[Dead]:
     """The dead rules of the chains that packets enter."""
-    certain = _certain(ground, gone)
     found = [(rule, True) for rule in _covered(ground, certain)]
     settled = certain.settled | {rule.number for rule, _ in found}
     arrived = arrivals(ground.reading, ground.ruleset, ground.table.name, but=replace(certain, settled=settled))
@@ -139,6 +142,9 @@ def _explained(
     space = ground.space
     if _has_no_name(rule):
         return Dead(rule, Why.NAME)
+    taker = certain.taker(rule) if not ground.changed and not gone.says(ground, rule) else None
+    if taker is not None:
+        return _taken_by(ground, rule, taker[0], patience, certain)
     asked = ground.matched(rule)
     for why, among in _stages(ground, rule):
         if space.is_empty(space.both(asked, among)):
@@ -152,10 +158,21 @@ def _explained(
     return found if left == wanted else found._replace(because=gone.by(ground, wanted))
 
 
+def _taken_by(ground: Ground, rule: Rule, taker: Rule, patience: Patience, certain: Certain) -> Dead:
+    """What one rule takes all packets of, as a packet showed."""
+    if not patience.asks():
+        return Dead(rule, Why.TAKEN)
+    contrary = _decides_otherwise(ground, rule, taker)
+    if contrary:
+        inside = certain.is_inside(taker, rule)
+        contrary = _is_inside(ground, taker, rule) if inside is None else inside
+    return Dead(rule, Why.TAKEN, takers=(Taker(taker, None),), contrary=contrary)
+
+
 def _stages(ground: Ground, rule: Rule) -> Iterator[tuple[Why, PacketSet]]:
     """Which packets there are, from all that exist to those that are sent to the rule's chain."""
     space = ground.space
-    yield Why.CONDITIONS, space.of(universe(space.family, fragments=True))
+    yield Why.CONDITIONS, ground.existing
     hooks = sorted(ground.table.hooks[rule.chain])
     yield Why.HOOK, ground.loose(space.any_of([ground.entry(hook) for hook in hooks]))
     yield Why.WAY, ground.loose(ground.way(rule.chain))
@@ -192,8 +209,18 @@ def _is_contrary(ground: Ground, rule: Rule, wanted: PacketSet, found: tuple[Tak
     """Whether one rule takes all packets, asks for no others of those that come this way, and does something else."""
     if len(found) != 1 or ground.changed:
         return False
-    space, (other, _) = ground.space, found[0]
-    mine, its = ground.verdict(rule), ground.verdict(other)
-    if mine is None or its is None or mine == its:
+    other = found[0].rule
+    if not _decides_otherwise(ground, rule, other):
         return False
-    return space.within(space.both(ground.matched(other), ground.way(rule.chain)), wanted)
+    return ground.space.within(ground.space.both(ground.matched(other), ground.way(rule.chain)), wanted)
+
+
+def _decides_otherwise(ground: Ground, rule: Rule, other: Rule) -> bool:
+    mine, its = ground.verdict(rule), ground.verdict(other)
+    return mine is not None and its is not None and mine != its
+
+
+def _is_inside(ground: Ground, rule: Rule, other: Rule) -> bool:
+    """Whether a rule asks for no packets that are sent to its chain but those that another asks for."""
+    space = ground.space
+    return space.within(space.both(ground.matched(rule), ground.way(rule.chain)), ground.matched(other))

@@ -18,6 +18,7 @@ from ruleset_lint.packets.effect import Assign, Decide, Effect, Replace, Transla
 from ruleset_lint.packets.formula import ALWAYS, STATE, Field
 from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.summary import Reading
+from ruleset_lint.packets.universe import universe
 from ruleset_lint.packets.walk import bottom_up
 
 
@@ -28,6 +29,7 @@ class Ground:
     reading: Reading
     ruleset: Ruleset
     table: Table
+    _entries: dict[str, PacketSet] = field(default_factory=dict)
     _ways: dict[str, PacketSet] = field(default_factory=dict)
     _matched: dict[int, PacketSet] = field(default_factory=dict)  # by line
 
@@ -76,7 +78,15 @@ class Ground:
 
     def entry(self, hook: str) -> PacketSet:
         """All packets that the table is asked about at a hook."""
-        return entry(self.space, self.table.name, hook)
+        found = self._entries.get(hook)
+        if found is None:
+            found = self._entries[hook] = entry(self.space, self.table.name, hook)
+        return found
+
+    @cached_property
+    def existing(self) -> PacketSet:
+        """All packets that there are."""
+        return self.space.of(universe(self.space.family, fragments=True))
 
     def effects(self, rule: Rule) -> Iterator[Effect]:
         """All that a rule can do."""
@@ -107,6 +117,17 @@ class Ground:
         if self.changed - {STATE}:
             free += [number for key, numbers in space.known().items() if space.may_change(key) for number in numbers]
         return space.freed(packets, free) if free else packets
+
+    def leading(self, chain: str) -> frozenset[str]:
+        """A chain and all from which a way leads to it."""
+        found = {chain}
+        waiting = [chain]
+        while waiting:
+            for caller in self.table.callers.get(waiting.pop(), ()):
+                if caller.chain not in found:
+                    found.add(caller.chain)
+                    waiting.append(caller.chain)
+        return frozenset(found)
 
     def way(self, chain: str) -> PacketSet:
         """The packets that are sent to a chain if no rule takes any, as they are when they come."""

@@ -173,6 +173,7 @@ def fix_of_untracked() -> Fix:
     return Fix("let the rule take UNTRACKED packets, or leave them tracked", safety=Safety.MANUAL)
 
 
+@lru_cache(maxsize=8)
 def can_edit(ruleset: Ruleset) -> bool:
     """Whether lines can go: no other line means them by their number or by their words."""
     commands = (shape.command for shape in {command.shape for command in ruleset.commands})

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
-from ruleset_lint.packets.arrivals_walks import Certain
+from ruleset_lint.packets.arrivals_certain import Certain
 from ruleset_lint.packets.effect import Assign, Call, Decide, Replace, Return, Translate
 from ruleset_lint.packets.formula import ALWAYS
 from ruleset_lint.packets.space import PacketSet
@@ -70,7 +70,7 @@ def takers(
         return ()
     known = None if ground.changed else certain
     near = known.near(rule) if known else 0
-    search = _Search(ground, rule, _leading(ground, rule.chain), patience, known, near)
+    search = _Search(ground, rule, ground.leading(rule.chain), patience, known, near)
     space = ground.space
     try:
         for hook in BUILTIN_CHAINS[ground.table.name]:
@@ -121,18 +121,6 @@ def ends(ground: Ground, rule: Rule) -> bool:
     """Whether a rule lets none of its packets come to the next rule."""
     steps = ground.reading.steps(rule, ground.table.chains)
     return any(step.asks == ALWAYS and any(isinstance(effect, _ENDS) for effect in step.effects) for step in steps)
-
-
-def _leading(ground: Ground, chain: str) -> frozenset[str]:
-    """A chain and all from which a way leads to it."""
-    found = {chain}
-    waiting = [chain]
-    while waiting:
-        for caller in ground.table.callers.get(waiting.pop(), ()):
-            if caller.chain not in found:
-                found.add(caller.chain)
-                waiting.append(caller.chain)
-    return frozenset(found)
 
 
 def _follow(search: _Search, chain: str, packets: PacketSet, depth: int) -> PacketSet:

@@ -27,15 +27,21 @@ class Untracked:
     impossible: PacketSet | None = None
     rules: tuple[Rule, ...] = ()
 
+    def says(self, ground: Ground, rule: Rule) -> bool:
+        """Whether it says anything of packets at a rule."""
+        if self.impossible is None or ground.table.name == "raw":
+            return False
+        return ground.table.hooks[rule.chain] <= _AFTER
+
     def left(self, ground: Ground, rule: Rule, packets: PacketSet) -> PacketSet:
         """Those of the packets at a rule that there are after raw."""
-        if self.impossible is None or ground.table.name == "raw" or not ground.table.hooks[rule.chain] <= _AFTER:
+        if self.impossible is None or not self.says(ground, rule):
             return packets
         return ground.space.without(packets, self.impossible)
 
     def allows(self, ground: Ground, rule: Rule, packet: Packet) -> bool:
         """Whether there can be a packet like this at a rule after raw."""
-        if self.impossible is None or ground.table.name == "raw" or not ground.table.hooks[rule.chain] <= _AFTER:
+        if self.impossible is None or not self.says(ground, rule):
             return True
         return not contains(ground.space, self.impossible, packet)
 

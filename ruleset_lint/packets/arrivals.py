@@ -18,8 +18,8 @@ from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Chain, Ruleset, Table
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.packets import formula as ask
+from ruleset_lint.packets.arrivals_certain import Certain, matched
 from ruleset_lint.packets.arrivals_known import Known
-from ruleset_lint.packets.arrivals_walks import Certain, matched
 from ruleset_lint.packets.effect import Assign, Call, Decide, Effect, Note, Replace, Return, Translate
 from ruleset_lint.packets.formula import ALWAYS, All, Bits, Formula, Interface, Not, Some, in_state, of_type
 from ruleset_lint.packets.remaining import Remaining
@@ -77,7 +77,7 @@ def arrivals(
         return
     space = reading.space
     chains = _callees_first(found)
-    walking = _Walking(reading, found, Known(reading, found, chains), but, _led_to(found, chains, but))
+    walking = _Walking(reading, found, Known(reading, found, chains, but), but, _led_to(found, chains, but))
     for name in reversed(chains):
         if name not in walking.wanted:
             continue
@@ -88,7 +88,10 @@ def arrivals(
 
 
 def matched_for_certain(reading: Reading, found: Table, *, fragments: bool = True) -> Certain:
-    """Rules of a table that some packet arrives at and matches: mostly all but the dead ones. No set is drawn."""
+    """Rules of a table that some packet arrives at and matches: mostly all but the dead ones. No set is drawn.
+
+    Raises NotDecidedError.
+    """
     table = found.name
     chains = list(reversed(_callees_first(found)))
     hooks = [name for name in chains if name in BUILTIN_CHAINS[table]]
@@ -151,7 +154,7 @@ def _through(walking: _Walking, chain: Chain, entering: PacketSet) -> Iterator[A
         is_asked = walking.asks(rule)
         if is_asked or plain is None or (isinstance(plain, Call) and plain.chain in walking.wanted):
             condition = reading.matched(rule)
-            matching = here.among(condition, walking.but.near(rule) if walking.but else None)
+            matching = here.among(condition, walking.but.near_before(rule) if walking.but else None)
             if is_asked:
                 yield Arrival(rule, matching, here)
             if space.is_empty(matching):

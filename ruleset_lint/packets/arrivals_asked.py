@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ruleset_lint.packets.arrivals_index import key_of
@@ -16,56 +17,58 @@ class _Tests(NamedTuple):
     """What a formula asks of a field or side. Answers are remembered by value, or by the borders that it lies between.
 
     `borders`: where an answer changes; none for fields with few values, and for those whose answers change often.
+    `known`: by value the tests whose answer is another than for 0 or no interface, each as a bit of its own.
     """
 
     of: Field | str
-    tests: list[Formula]
+    tests: list[tuple[int, Formula]]
     borders: list[int]
-    known: dict[int | str, tuple[bool, ...]]
+    known: dict[int | str, int]
 
 
 class Asked:
     """A formula that many packets are asked."""
 
-    def __init__(self, formula: Formula) -> None:
+    def __init__(self, formula: Formula, family: int) -> None:
         """Sort its tests by what they are about."""
         self._formula = formula
-        found: dict[Field | str, list[Formula]] = {}
-        for atom in dict.fromkeys(atoms(formula)):
+        found: dict[Field | str, list[tuple[int, Formula]]] = {}
+        for place, atom in enumerate(dict.fromkeys(atoms(formula))):
             key = key_of(atom)
             if key is not None:
-                found.setdefault(key, []).append(atom)
-        self._tests = [_Tests(of, tests, _borders(of, tests), {}) for of, tests in found.items()]
-        self._known: dict[tuple[tuple[bool, ...], ...], bool] = {}
+                found.setdefault(key, []).append((1 << place, atom))
+        self._tests = {of: _Tests(of, tests, _borders(of, tests), {}) for of, tests in found.items()}
+        self._nothing = Packet(family, {})
+        self._known: dict[int, bool] = {}
 
     def holds(self, packet: Packet) -> bool:
         """Whether it holds for a packet."""
-        values, interfaces = packet.values, packet.interfaces
-        answers = []
-        for of, tests, borders, known in self._tests:
-            value: int | str
-            if isinstance(of, str):
-                value = interfaces.get(of, "")
-            else:
-                value = values.get(of, 0)
-                if borders:
-                    value = bisect_right(borders, value)
-            told = known.get(value)
+        answers, tests = 0, self._tests
+        said: Iterable[tuple[Field | str, int | str]] = (*packet.values.items(), *packet.interfaces.items())
+        for key, value in said:
+            asked = tests.get(key)
+            if asked is None:
+                continue
+            _, _, borders, known = asked
+            place = bisect_right(borders, value) if borders and isinstance(value, int) else value
+            told = known.get(place)
             if told is None:
-                told = known[value] = tuple([holds(test, packet) for test in tests])
-            answers.append(told)
-        key = tuple(answers)
-        found = self._known.get(key)
+                told = known[place] = self._otherwise(asked, packet)
+            answers |= told
+        found = self._known.get(answers)
         if found is None:
-            found = self._known[key] = holds(self._formula, packet)
+            found = self._known[answers] = holds(self._formula, packet)
         return found
 
+    def _otherwise(self, asked: _Tests, packet: Packet) -> int:
+        return sum(bit for bit, test in asked.tests if holds(test, packet) != holds(test, self._nothing))
 
-def _borders(of: Field | str, tests: list[Formula]) -> list[int]:
+
+def _borders(of: Field | str, tests: list[tuple[int, Formula]]) -> list[int]:
     """The numbers from which on some test has another answer."""
     if isinstance(of, str) or of.bits <= _NARROW:
         return []
-    every = [spans_of(test, of.bits) for test in tests]
+    every = [spans_of(test, of.bits) for _, test in tests]
     known = [spans for spans in every if spans is not None]
     borders = {border for spans in known for first, last in spans for border in (first, last + 1)}
     return sorted(borders) if len(known) == len(every) else []

@@ -136,15 +136,17 @@ class Index:
                 grouped[key].setdefault(one, []).append(number)
             self.conditions.append((by_key, left))
         self.columns = {key: _column(key, family, conditions, names) for key, conditions in grouped.items()}
+        self._columns = [(key, column, column.failing_at) for key, column in self.columns.items()]
         self.plain = _bits(number for number, (_, left) in enumerate(self.conditions) if not left)
         self._known: dict[int, tuple[int, int]] = {}  # by the identity of a condition
 
     def meeting(self, values: Mapping[Field, int], interfaces: Mapping[str, str]) -> int:
         """The rules whose conditions about single fields a packet meets."""
         failing = 0
-        for key, column in self.columns.items():
+        for key, column, known in self._columns:
             value = interfaces.get(key, "") if isinstance(key, str) else values.get(key, 0)
-            failing |= column.failing(value)
+            found = known.get(value)
+            failing |= column.failing(value) if found is None else found
         return self.all & ~failing
 
     def apart(self, number: int) -> int:

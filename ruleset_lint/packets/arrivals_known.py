@@ -8,7 +8,9 @@ from functools import cached_property
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Table
+from ruleset_lint.packets.arrivals_certain import Certain
 from ruleset_lint.packets.effect import Assign, Call, Replace
+from ruleset_lint.packets.formula import ALWAYS
 from ruleset_lint.packets.space import PacketSet
 from ruleset_lint.packets.summary import Reading, Summary, summaries
 
@@ -20,6 +22,7 @@ class Known:
     reading: Reading
     table: Table
     chains: Iterable[str]
+    certain: Certain | None = None
     _known: dict[str, Summary] = field(default_factory=dict)
 
     @cached_property
@@ -33,10 +36,11 @@ class Known:
 
     def _is_plain(self, rule: Rule, plain: Container[str]) -> bool:
         space = self.reading.space
-        if space.counts(self.reading.meaning(rule)):
+        asks_nothing = self.certain is not None and self.certain.asks_nothing_opaque(rule)
+        if not asks_nothing and space.counts(self.reading.meaning(rule)):
             return False
         for step in self.reading.steps(rule, self.table.chains):
-            if space.counts(step.asks):
+            if step.asks != ALWAYS and space.counts(step.asks):
                 return False
             for effect in step.effects:
                 if isinstance(effect, Assign | Replace) or (isinstance(effect, Call) and effect.chain not in plain):

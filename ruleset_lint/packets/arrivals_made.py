@@ -17,7 +17,7 @@ from ruleset_lint.netfilter.values import ADDRESS_TYPES, STATES
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets.arrivals_index import Conditions, sorted_by_key
 from ruleset_lint.packets.arrivals_spans import Spans, spans_of
-from ruleset_lint.packets.formula import IN, OUT, Bits, Field, Formula, Opaque, Packet, Some, holds
+from ruleset_lint.packets.formula import IN, OUT, All, Bits, Field, Formula, Opaque, Packet, Some, holds
 from ruleset_lint.packets.packet_fields import ICMP_OF, TCP, WITH_PORTS
 
 _NARROW = 8  # bits of a field whose values are tried one by one
@@ -30,7 +30,6 @@ _BY_NAME = {name: number for number, name in enumerate(STATES)}
 _USUAL = tuple(_BY_NAME[name] for name in ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED"))
 _HERE = {"source": ("OUTPUT", "POSTROUTING"), "destination": ("PREROUTING", "INPUT")}
 _SIDES = (("source", ask.SOURCE, ask.SOURCE_TYPE), ("destination", ask.DESTINATION, ask.DESTINATION_TYPE))
-_TRIES = 4
 _BITS = {4: 32, 6: 128}
 _MULTICAST = {4: range(0xE0, 0xF0), 6: range(0xFF, 0x100)}
 _MULTICAST_TYPE, _BROADCAST_TYPE, _LOCAL_TYPE, _UNICAST_TYPE = (
@@ -59,8 +58,8 @@ class Maker:
     family: int
     names: Sequence[str]  # one of each class of interfaces
     chance: random.Random
-    _spans: dict[tuple[Field | str, int], Spans | None] = field(default_factory=dict)
-    _choices: dict[tuple[Field | str, int], Sequence[int]] = field(default_factory=dict)
+    _spans: dict[tuple[int, ...], Spans | None] = field(default_factory=dict)
+    _choices: dict[int, Sequence[int]] = field(default_factory=dict)
     _named: dict[tuple[str, str, tuple[int, ...]], Sequence[str]] = field(default_factory=dict)
     _kept: list[Conditions] = field(default_factory=list)
 
@@ -115,7 +114,7 @@ class Maker:
         return choices[0] if of == ask.STATE else self._one_of(choices)
 
     def _narrow(self, of: Field, formula: Formula) -> Sequence[int]:
-        key = (of, id(formula))
+        key = id(formula)
         found = self._choices.get(key)
         if found is None:
             numbers = _USUAL if of == ask.STATE else range(1 << of.bits)
@@ -124,21 +123,17 @@ class Maker:
         return found
 
     def _wide(self, of: Field, parts: Sequence[Formula]) -> int | None:
-        spans, *others = [self._known(of, part) for part in parts]
-        if spans is None:
-            return self._by_bits(of, parts)
-        for _ in range(_TRIES if spans else 0):
-            first, last = self._one_of(spans)
-            value = first if first == last else self.chance.randint(first, last)
-            if all(other is None or any(low <= value <= high for low, high in other) for other in others):
-                return value
-        return None
-
-    def _known(self, of: Field, part: Formula) -> Spans | None:
-        key = (of, id(part))
+        key = tuple(map(id, parts))
         if key not in self._spans:
-            self._spans[key] = spans_of(part, of.bits)
-        return self._spans[key]
+            self._spans[key] = spans_of(All(tuple(parts)), of.bits) if len(parts) > 1 else spans_of(parts[0], of.bits)
+        spans = self._spans[key]
+        return self._by_bits(of, parts) if spans is None else self._within(spans)
+
+    def _within(self, spans: Spans) -> int | None:
+        if not spans:
+            return None
+        first, last = self._one_of(spans) if len(spans) > 1 else spans[0]
+        return first if first == last else first + int(self.chance.random() * (last - first + 1))
 
     def _by_bits(self, of: Field, parts: Sequence[Formula]) -> int | None:
         """A number that one of the parts asks for, or 0, or one with all bits."""

@@ -1,6 +1,6 @@
 """Single packets led past a table's rules, to see of most rules that some packet matches them. Draws no sets.
 
-    matched(reading, ruleset, table) -> {rule number: packet as it is at the rule}
+    walked(reading, table, chains, entries) -> Walks   `found` has by rule the packet as it is at the rule
 
 What is found is found for certain; of a rule that is not found nothing is said. A few packets are made for each rule,
 and every rule that one of them matches on its way is found with it.
@@ -16,17 +16,19 @@ from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Table
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.packets.arrivals_asked import Asked
-from ruleset_lint.packets.arrivals_index import Index
-from ruleset_lint.packets.arrivals_made import Made, Maker
+from ruleset_lint.packets.arrivals_index import Conditions, Index
+from ruleset_lint.packets.arrivals_made import Maker
+from ruleset_lint.packets.bounds import hold_to
 from ruleset_lint.packets.doing import Step
 from ruleset_lint.packets.effect import Assign, Call, Decide, Return, Translate
-from ruleset_lint.packets.formula import ALWAYS, Formula, Opaque, Packet, holds
+from ruleset_lint.packets.formula import ALWAYS, Field, Formula, Not, Packet, holds
 from ruleset_lint.packets.summary import Reading
 
 _STEPS = 500  # rules that one packet may match
 _DEEP = 64  # calls on the way to a rule
 _ROUNDS = 8
 _WORTH = 0.1  # share of the packets of a round that must find a rule for another round
+_FEW = 16  # packets that are made without asking what for
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,6 +45,8 @@ class Walks:
     entries: Mapping[str, Asked]  # by hook
     found: dict[int, Packet] = field(default_factory=dict)  # by number
     reached: dict[str, int] = field(default_factory=dict)  # by chain the last number
+    lost: dict[int, tuple[int, Packet]] = field(default_factory=dict)  # who took a packet in the chain of its rule
+    contraries: dict[tuple[int, Field | str], Conditions] = field(default_factory=dict)
     _callers: dict[str, Sequence[int]] = field(default_factory=dict)
     _steps: dict[int, tuple[Step, ...]] = field(default_factory=dict)
 
@@ -60,65 +64,20 @@ class Walks:
         return self._steps[number]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Certain:
-    """By line the rules of a table that some packet matches, each with one, as it is when it comes to the rule.
+def walked(reading: Reading, table: Table, chains: Sequence[str], entries: Mapping[str, Formula]) -> Walks:
+    """What packets made up for the rules of some chains meet. `entries`: what is true of the packets of a hook.
 
-    Of other rules nothing is said. `settled` are the lines of rules about which there is nothing more to ask.
+    Raises NotDecidedError when the time of the reading's space is over.
     """
-
-    found: Mapping[int, Packet]
-    numbers: Mapping[int, int]  # by line
-    index: Index
-    settled: frozenset[int]
-    taking: int  # the rules that let no packet that they match come to the next rule, as bits
-    _reached: Mapping[str, int]  # by chain the last number to which a packet came
-    _starts: Mapping[str, int]  # by chain the number of its first rule
-
-    def comes(self, rule: Rule) -> bool:
-        """Whether a packet came to a rule."""
-        return self.numbers[rule.number] <= self._reached.get(rule.chain, -1)
-
-    def enters(self, chain: str) -> bool:
-        """Whether a packet came into a chain."""
-        return chain in self._reached
-
-    def is_covered(self, rule: Rule) -> bool:
-        """Whether a rule before it in its chain takes all packets that it matches, if none is changed on its way.
-
-        That is told by single fields: there may be such a rule, where none is found.
-        """
-        number, start = self.numbers[rule.number], self._starts[rule.chain]
-        before = (1 << number) - (1 << start)
-        return bool(before & self.taking & self.index.covering(number))
-
-    def near(self, rule: Rule) -> int:
-        """The numbers of the rules that may match a packet that a rule matches, as bits."""
-        return self.index.all & ~self.index.apart(self.numbers[rule.number])
-
-
-def matched(reading: Reading, table: Table, chains: Sequence[str], entries: Mapping[str, Formula]) -> Certain:
-    """What packets made up for the rules of some chains match. `entries`: what is true of the packets of a hook."""
     walks = _begin(reading, table, chains, entries)
     waiting = list(range(len(walks.rules)))
     for _ in range(_ROUNDS):
         before = len(walks.found)
         tried = sum(_try(walks, number) for number in waiting if number not in walks.found)
-        if len(walks.found) - before < max(1, tried * _WORTH):
+        if tried == 0 or (tried > _FEW and len(walks.found) - before < tried * _WORTH):
             break
         waiting = [number for number in waiting if number not in walks.found]
-    found = {walks.rules[number].number: packet for number, packet in walks.found.items()}
-    taking = sum(1 << number for number in range(len(walks.rules)) if _takes_all(walks.steps(number)))
-    starts = walks.starts
-    return Certain(found, walks.numbers, walks.index, frozenset(found), taking, walks.reached, starts)
-
-
-def _takes_all(steps: Sequence[Step]) -> bool:
-    """Whether no packet comes past a rule that does this."""
-    if len(steps) != 1 or steps[0].asks != ALWAYS:
-        return False
-    effect = steps[0].effects[-1]
-    return isinstance(effect, Decide | Return | Translate) or (isinstance(effect, Call) and effect.goto)
+    return walks
 
 
 def _begin(reading: Reading, table: Table, chains: Sequence[str], entries: Mapping[str, Formula]) -> Walks:
@@ -133,22 +92,57 @@ def _begin(reading: Reading, table: Table, chains: Sequence[str], entries: Mappi
     maker = Maker(reading.space.family, names, random.Random(0))  # noqa: S311 - the same packets each time
     index = Index(formulas, reading.space.family, reading.space.names.names)
     return Walks(
-        reading, table, rules, starts, numbers, index, maker, {of: Asked(what) for of, what in entries.items()}
+        reading,
+        table,
+        rules,
+        starts,
+        numbers,
+        index,
+        maker,
+        {of: Asked(what, reading.space.family) for of, what in entries.items()},
     )
 
 
 def _try(walks: Walks, number: int) -> int:
     """Lead a packet that is made for a rule past all rules; whether there is one."""
+    hold_to(walks.reading.space.deadline)
     if number in walks.found:
         return 0
+    made = made_for(walks, number, walks.lost.get(number, (None,))[0])
+    if made is not None:
+        _lead(walks, made[0], made[1], number)
+    return 1
+
+
+def made_for(walks: Walks, number: int, but: int | None = None) -> tuple[Packet, str, Sequence[int]] | None:
+    """A packet that a rule may match, its hook, and the jumps by which it may be sent to the rule's chain.
+
+    `but`: a rule that should not match it.
+    """
     way = _way(walks, walks.rules[number])
     if way is None:
-        return 1
+        return None
     hook, calls = way
-    made = walks.maker.packet([walks.index.conditions[one] for one in (*calls, number)], walks.table.name, hook)
-    if made is not None:
-        _lead(walks, made, hook)
-    return 1
+    conditions = [walks.index.conditions[one] for one in (*calls, number)]
+    if but is not None:
+        conditions += _contrary(walks, but, number)
+    made = walks.maker.packet(conditions, walks.table.name, hook)
+    if made is None:
+        return None
+    answers = dict.fromkeys(made.answers, True)
+    return Packet(walks.reading.space.family, made.values, made.interfaces, answers), hook, calls
+
+
+def _contrary(walks: Walks, number: int, wanted: int) -> Sequence[Conditions]:
+    """What is against one of a rule's conditions that the wanted rule does not share, by chance which."""
+    asked, shared = walks.index.conditions[number][0], walks.index.conditions[wanted][0]
+    keys = [key for key, condition in asked.items() if condition is not shared.get(key)]
+    if not keys:
+        return ()
+    key = keys[int(walks.maker.chance.random() * len(keys))]
+    if (number, key) not in walks.contraries:
+        walks.contraries[number, key] = {key: Not(asked[key])}, ()
+    return (walks.contraries[number, key],)
 
 
 def _way(walks: Walks, rule: Rule) -> tuple[str, list[int]] | None:
@@ -172,26 +166,22 @@ class _Led:
     """A packet on its way, the rules that it matched, with what it was then, and how far it came in chains."""
 
     packet: Packet
-    answers: frozenset[str]
     meeting: int
     matched: list[tuple[int, Packet]] = field(default_factory=list)
     reached: list[tuple[str, int]] = field(default_factory=list)
 
-    def answer(self, asked: Opaque) -> bool:
-        """Its answer to an opaque question, the same wherever it is asked."""
-        return asked.text in self.answers
 
-
-def _lead(walks: Walks, made: Made, hook: str) -> None:
-    """Lead a packet past all rules, and note what it finds if there can be such a packet."""
-    packet = Packet(walks.reading.space.family, made.values, made.interfaces, dict.fromkeys(made.answers, True))
-    led = _Led(packet, made.answers, walks.index.meeting(made.values, made.interfaces))
+def _lead(walks: Walks, packet: Packet, hook: str, wanted: int) -> None:
+    """Lead a packet that is meant for a rule past all rules, and note what it finds if there can be such a packet."""
+    led = _Led(packet, walks.index.meeting(packet.values, packet.interfaces))
     _pass(walks, led, hook)
     if walks.entries[hook].holds(packet):
         for number, at in led.matched:
             walks.found.setdefault(number, at)
         for chain, number in led.reached:
             walks.reached[chain] = max(number, walks.reached.get(chain, 0))
+        if led.matched and wanted not in walks.found:
+            walks.lost[wanted] = led.matched[-1]
 
 
 def _pass(walks: Walks, led: _Led, hook: str) -> None:
@@ -205,7 +195,7 @@ def _pass(walks: Walks, led: _Led, hook: str) -> None:
         number = place + (here & -here).bit_length() - 1
         led.reached.append((chain, number))
         frames.append((number + 1, end, chain))
-        if all(holds(part, led.packet, answer=led.answer) for part in walks.index.conditions[number][1]):
+        if all(holds(part, led.packet) for part in walks.index.conditions[number][1]):
             led.matched.append((number, led.packet))
             if not _done(walks, led, number, frames):
                 return
@@ -219,7 +209,7 @@ def _chain(walks: Walks, name: str) -> tuple[int, int, str]:
 def _done(walks: Walks, led: _Led, number: int, frames: list[tuple[int, int, str]]) -> bool:
     """Do what a rule does; whether the packet goes on in the table."""
     for step in walks.steps(number):
-        if step.asks != ALWAYS and not holds(step.asks, led.packet, answer=led.answer):
+        if step.asks != ALWAYS and not holds(step.asks, led.packet):
             continue
         for effect in step.effects:
             match effect:

@@ -14,6 +14,12 @@ def deadline(seconds: float) -> float:
     return time.monotonic() + seconds
 
 
+def hold_to(until: float | None) -> None:
+    """Raise NotDecidedError if a time of `time.monotonic` is past."""
+    if until is not None and time.monotonic() > until:
+        raise NotDecidedError("it takes too long")
+
+
 def seconds_left(until: float) -> float:
     """The seconds until a time of `time.monotonic`, none if it is past."""
     return max(until - time.monotonic(), 0.0)

@@ -40,12 +40,13 @@ class Meanings:
     shapes: dict[tuple[Shape, int], tuple[_Condition, ...]] = field(default_factory=dict)
     same: dict[Formula, Formula] = field(default_factory=dict)  # one object for all that are equal
     wholes: dict[tuple[int, ...], Formula] = field(default_factory=dict)  # by the identity of the conditions
+    parameters: dict[tuple[str, bool, int], dict[tuple[str, ...], Formula]] = field(default_factory=dict)
 
     def of(self, rule: Rule) -> Formula:
         """The same as `formula_of`, faster."""
         conditions = self.shapes.get((rule.shape, rule.family))
         if conditions is None:
-            conditions = self.shapes[rule.shape, rule.family] = tuple(_conditions(rule))
+            conditions = self.shapes[rule.shape, rule.family] = tuple(_conditions(rule, self.parameters))
         found = [self._condition(rule, condition) for condition in conditions]
         key = tuple(map(id, found))
         whole = self.wholes.get(key)
@@ -64,12 +65,16 @@ class Meanings:
         return self.same.setdefault(formula, formula)
 
 
-def _conditions(rule: Rule) -> Iterator[_Condition]:
+def _conditions(
+    rule: Rule, parameters: dict[tuple[str, bool, int], dict[tuple[str, ...], Formula]]
+) -> Iterator[_Condition]:
     if is_skipped(rule.shape, rule.family):
         yield _Condition((), lambda _: NEVER, {})
         return
     for use in sorted(rule.shape.parameters, key=lambda use: use.option.name):
-        yield _Condition(_holes([use]), _parameter(use), {})
+        holes, alike = _holes([use]), (use.option.name, use.negated, rule.family)
+        known = parameters.setdefault(alike, {}) if len(holes) == len(use.operands) else {}
+        yield _Condition(holes, _parameter(use), known)
     for part in rule.shape.matches:
         holes = _holes(depends_on(part, rule)) + tuple(hole for hole in part.opaque if isinstance(hole, int))
         yield _Condition(holes, _match(part), {})

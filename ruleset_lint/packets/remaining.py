@@ -2,8 +2,7 @@
 
 What is left after a thousand rules is a large diagram, and each rule that takes something would draw it anew. What
 was taken is kept in heaps of 1, 2, 4, 8 … rules instead, and a rule's own packets, which are few, are what is led past
-them: 5,000 rules that overlap at random take about half as long so (benchmarks/folding.py). Who can say which few rules
-may take one of the packets asks those alone, and nothing else is drawn.
+them. Who can say which few rules may take one of the packets asks those alone, and nothing else is drawn.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ PacketSet = BCDDFunction
 Substitution = BCDDSubstitution
 
 NODES = 6_000_000
-"""At most so many nodes: 300 MiB, and about eight seconds until they are used up, on the machine of the benchmarks."""
+"""At most so many nodes: they take 300 MiB, and seconds rather than minutes until they are used up."""
 _CACHE = 1 << 18  # results remembered; 5 MiB, and 2 ms to make
 _VARIABLES = 16_000  # the library recurses once a variable: 100,000 of them end in a crash
 _VALUES = {ask.STATE: len(STATES), ask.SOURCE_TYPE: len(ADDRESS_TYPES), ask.DESTINATION_TYPE: len(ADDRESS_TYPES)}

@@ -55,7 +55,7 @@ def reading_of(*rulesets: Ruleset, deadline: float | None = None, meanings: Mean
     """How the rules of rulesets of one family are read, in a space made for them; each line is a place of its own."""
     patterns = {text for ruleset in rulesets for text in interface_patterns(ruleset)}
     space = Space(rulesets[0].family, patterns, deadline=deadline)
-    return Reading(space, _remembering((meanings or Meanings()).of), steps_of)
+    return Reading(space, _remembering((meanings or Meanings()).of), _remembering_steps())
 
 
 def _remembering(meaning: Callable[[Rule], Formula]) -> Callable[[Rule], Formula]:
@@ -67,6 +67,20 @@ def _remembering(meaning: Callable[[Rule], Formula]) -> Callable[[Rule], Formula
         if found is None:
             found = known[id(rule)] = rule, meaning(rule)
         return found[1]
+
+    return remembered
+
+
+def _remembering_steps() -> Callable[[Rule, Container[str]], tuple[Step, ...]]:
+    """`steps_of`, asked once for a rule and the chains of its table; both are kept, as above."""
+    known: dict[tuple[int, int], tuple[Rule, Container[str], tuple[Step, ...]]] = {}
+
+    def remembered(rule: Rule, chains: Container[str]) -> tuple[Step, ...]:
+        key = (id(rule), id(chains))
+        found = known.get(key)
+        if found is None:
+            found = known[key] = rule, chains, steps_of(rule, chains)
+        return found[2]
 
     return remembered
 
