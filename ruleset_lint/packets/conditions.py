@@ -62,9 +62,7 @@ def meet(first: Conditions, second: Conditions) -> Conditions | None:
     leaves = _common_interfaces(first.leaves, second.leaves)
     if sources is None or destinations is None or arrives is None or leaves is None:
         return None
-    if not _agree(first.source_is_local, second.source_is_local):
-        return None
-    if not _agree(first.destination_is_local, second.destination_is_local):
+    if not _agree_on_types(first, second):
         return None
     met = Conditions(
         family=first.family,
@@ -130,8 +128,12 @@ def _each(networks: tuple[Network, ...]) -> tuple[Network | None, ...]:
     return networks if 0 < len(networks) <= _MOST_NETWORKS else (None,)
 
 
-def _agree(first: bool | None, second: bool | None) -> bool:
-    return first is None or second is None or first is second
+def _agree_on_types(first: Conditions, second: Conditions) -> bool:
+    pairs = (
+        (first.source_is_local, second.source_is_local),
+        (first.destination_is_local, second.destination_is_local),
+    )
+    return not any({True, False} == set(pair) for pair in pairs)
 
 
 def _either(first: bool | None, second: bool | None) -> bool | None:

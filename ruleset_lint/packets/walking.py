@@ -22,7 +22,7 @@ from ruleset_lint.packets.places import CARRIED, at_conntrack, at_hook, before_c
 from ruleset_lint.packets.space import PacketSet, Space
 from ruleset_lint.packets.store import Store
 from ruleset_lint.packets.summary import Reading, Summary, summaries
-from ruleset_lint.packets.translation import opening, translate
+from ruleset_lint.packets.translated_sets import opening, translate
 from ruleset_lint.packets.universe import implies, universe
 
 __all__ = ["CARRIED", "Folded", "Walked", "possible", "walked"]

@@ -30,7 +30,7 @@ from ruleset_lint.packets.packet_fields import value_text
 from ruleset_lint.packets.packet_text import end_text
 from ruleset_lint.packets.questions import Atom, hold, question, subject
 from ruleset_lint.packets.supposing import Known
-from ruleset_lint.packets.translating import Translated, translate
+from ruleset_lint.packets.translated_packet import Translated, translate
 
 NOT_KNOWN = "not known"
 _NO_MAC = equal(MAC, 0)  # what came by a wire has one, whichever it is
