@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from connection_beside import BESIDE
 from connection_faults import (
     NARROW,
     NOTRACK,
@@ -53,7 +54,7 @@ def fits(fault: Fault, found: Difference) -> bool:
     )
 
 
-FAULTS = {**VARIANTS, **ROUTERS, **PATCHES}
+FAULTS = {**VARIANTS, **ROUTERS, **PATCHES, **BESIDE}
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -1,6 +1,7 @@
 """What two rulesets owe to connections if services leave connection tracking, as statements about packets.
 
     statements(case, services) -> Iterator[Statement]
+    supposed(case, services)                            what they take for granted, in words
 
 A history reaches a ruleset only through the state of a packet. So a few statements over headers stand for all of them:
 for each part that a packet can have in a connection with a service there are the states that it has before and after.
@@ -31,6 +32,10 @@ _TO_ONE = Not(Some(tuple(of_type(ask.DESTINATION_TYPE, name) for name in ("BROAD
 _OWN = All((_TO_ONE, of_type(ask.SOURCE_TYPE, "LOCAL")))
 """What this machine says itself it says from an address of its own (icmp_send of net/ipv4/icmp.c, RFC 4443, 2.2)."""
 
+_OF_ANOTHER = "another machine's address, and not reached by lo"
+_REPLIES_BY_THE_SAME = "replies of servers behind the machine come by the interface by which the requests left"
+_LATER_BY_THE_SAME = "later packets of a connection come by the interface by which its first one came"
+
 
 def statements(case: Case, services: Sequence[Endpoint]) -> Iterator[Statement]:
     """All statements, each looked at when it is asked for. Raises NotDecidedError."""
@@ -42,8 +47,20 @@ def statements(case: Case, services: Sequence[Endpoint]) -> Iterator[Statement]:
         yield from _resets(service)
         yield from _strays(service, likely)
         yield from _own(service)
+        yield from _to_groups(service)
         yield from _tracked(service)
     yield from others(case, services)
+
+
+def supposed(case: Case, services: Sequence[Endpoint]) -> Iterator[str]:
+    """What is taken for granted of the services' addresses and ways."""
+    known = [service_of(case, end) for end in services]
+    behind = dict.fromkeys(str(service.end.address) for service in known if service.behind)
+    if behind:
+        yield f"{', '.join(behind)}: {_OF_ANOTHER}"
+        yield _REPLIES_BY_THE_SAME
+    if any(service.asks_for_interfaces() for service in known):
+        yield _LATER_BY_THE_SAME
 
 
 def _genuine(service: Service) -> Iterator[Statement]:
@@ -116,9 +133,8 @@ def _reset(service: Service, course: str, packets: PacketSet, sent: Formula, wor
         return
     made = case.among("outgoing", sent, parts.resets(), parts.RELATED, parts.ORIGINAL, parts.NOT_TRANSLATED)
     made = space.both(made, mirrored(space, rejected, forwarded=False))
-    first, second = case.attached(made)
     about = About("E1", f"reset that REJECT sends {words}", "outgoing", made, state="INVALID")
-    yield case.same(about, (first, second.mapped(case.given("INVALID"))))
+    yield case.same(about, case.attached(case.in_any_state(made)))
 
 
 def _that_could(service: Service) -> PacketSet:
@@ -170,16 +186,27 @@ def _own(service: Service) -> Iterator[Statement]:
     case, end, space = service.case, service.end, service.case.space
     role = f"first packet of a connection that is opened from {end}"
     opening = service.of(parts.NEW, parts.opens(end))
-    translated = space.both(opening, _translated(service))
+    passing = space.both(opening, case.fates[service.outward][0].passing(space))
+    translated = space.both(passing, _translated(service))
     found = case.same(About("E1", role, service.outward, space.without(opening, translated), inherent=not end.is_tcp))
     yield found.only(VERDICT)
     yield found.but(VERDICT)
     yield case.same(About("E1", role, service.outward, translated, inherent=True))
-    passing = space.both(opening, case.fates[service.outward][0].passing(space))
     role = f"answer to a connection that is opened from {end}"
     answers = service.to(parts.ESTABLISHED, parts.REPLY, parts.answers(end))
     answers = space.both(answers, service.mirrored(passing))
     yield case.same(About("E1", role, service.inward, answers, inherent=True))
+
+
+def _to_groups(service: Service) -> Iterator[Statement]:
+    """E1, E3: what a server behind sends from its port to groups, as far as this machine listens to them."""
+    if not service.behind:
+        return
+    case, end, role = service.case, service.end, f"packet from {service.end} to a group"
+    if end.is_tcp:
+        yield case.no_more(About("E3", role, "incoming", service.out_of("incoming")), case.space.none)
+    else:
+        yield case.same(About("E1", role, "incoming", service.out_of("incoming", parts.NEW, parts.NOT_TRANSLATED)))
 
 
 def _translated(service: Service) -> PacketSet:

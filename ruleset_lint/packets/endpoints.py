@@ -104,6 +104,13 @@ def is_misplaced(endpoint: Endpoint) -> Formula:
     ))  # fmt: skip
 
 
+def is_foreign(endpoint: Endpoint) -> Formula:
+    """Packets from the port of a service with an address that is not of this machine."""
+    here = of_type(ask.SOURCE_TYPE, "LOCAL")
+    port = equal(ask.SOURCE_PORT, endpoint.service.port)
+    return All((equal(ask.PROTOCOL, endpoint.protocol), port, Not(here)))
+
+
 def at(side: ask.Field, endpoint: Endpoint) -> tuple[Formula, ...]:
     """The address on that side is the endpoint's, if it has one."""
     return (equal(side, int(ip_address(endpoint.address))),) if endpoint.address else ()

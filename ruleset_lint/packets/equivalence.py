@@ -15,13 +15,13 @@ from ruleset_lint.model.shape import Shape
 from ruleset_lint.model.tracking import tracks
 from ruleset_lint.packets import formula as ask
 from ruleset_lint.packets.bounds import NotDecidedError
-from ruleset_lint.packets.connections import statements
+from ruleset_lint.packets.connections import statements, supposed
 from ruleset_lint.packets.counting import Came, Counting, Place, aligned, counting_of, paired, renaming
 from ruleset_lint.packets.course import CONNTRACK, COURSES
 from ruleset_lint.packets.difference import LISTED, Difference, Outcome, Proof
 from ruleset_lint.packets.doing import effects_of
 from ruleset_lint.packets.effect import Translate
-from ruleset_lint.packets.endpoints import Endpoint, Role, is_behind, is_misplaced
+from ruleset_lint.packets.endpoints import Endpoint, Role, is_behind, is_foreign, is_misplaced
 from ruleset_lint.packets.fate import Fate, fate_of
 from ruleset_lint.packets.finding import Finder
 from ruleset_lint.packets.formula import All, Formula, Interface, Not, Some, equal, in_state, of_type
@@ -41,7 +41,6 @@ _NO_PROXY = (
 )
 _OTHERS = "single addresses that FORWARD accepts packets to are not this machine's"
 _NO_SPOOFING = "what is forwarded has no source address of this machine (IPv4 sees to that, IPv6 does not)"
-_BY_THE_SAME_INTERFACE = "replies of servers behind the machine come by the interface by which the requests left"
 _KEPT = frozenset({"CONNMARK", "CONNSECMARK"})
 _MARKING = _KEPT | {"MARK", "SECMARK"}
 _MARKS_DIFFER = "marks are kept with connections, and the rules that set, save or restore marks are not the same"
@@ -124,8 +123,7 @@ def _proof(found: _Found, family: int, outcome: Outcome, reason: str = "", *, mo
 def _prove(found: _Found, pair: _Pair, tell: Tell) -> bool:
     """Note what is found; whether there may be more."""
     case = _case(pair, found, tell)
-    if any(is_behind(end, pair.role) for end in pair.services):
-        found.assumptions[_BY_THE_SAME_INTERFACE] = None
+    found.assumptions |= dict.fromkeys(supposed(case, pair.services))
     finder = Finder(pair.counting.base, pair.before.ruleset, pair.after.ruleset)
     for statement in statements(case, pair.services) if pair.services else _everything(case):
         tell(f"{statement.about.role}, {statement.about.course}")
@@ -136,15 +134,22 @@ def _prove(found: _Found, pair: _Pair, tell: Tell) -> bool:
 
 
 def _listed(found: _Found, finder: Finder, statement: Statement) -> bool:
-    """Whether all differences that contradict a statement found place in the list."""
+    """Whether all differences that contradict a statement found place in the list.
+
+    Raises NotDecidedError if there is no difference to show: sets that contradict each other prove nothing.
+    """
     listed = found.notes if statement.about.inherent else found.differences
     seen = {_cause(one) for one in listed}
+    shown = False
     for difference in finder.found(statement):
+        shown = True
         if len(listed) >= LISTED:
             return statement.about.inherent
         if _cause(difference) not in seen:
             seen.add(_cause(difference))
             listed.append(difference)
+    if statement.apart and not shown and not statement.about.inherent:
+        raise NotDecidedError(f"no packet shows what differs: {statement.about.role}")
     return True
 
 
@@ -259,7 +264,7 @@ def _existing(pair: _Pair, course: str, start: PacketSet, fates: Sides, found: _
         start = space.without(start, space.of(of_type(ask.SOURCE_TYPE, "LOCAL")))
         start = space.without(start, space.of(Some(tuple(_astray(pair, behind, found)))))
     if course == "outgoing":
-        own = tuple(_foreign(end) for end in pair.services if not is_behind(end, pair.role))
+        own = tuple(is_foreign(end) for end in pair.services if not is_behind(end, pair.role))
         odd = space.of(Some(own))
     else:
         groups = ("MULTICAST", "ANYCAST") if space.family == 6 else ("BROADCAST", "MULTICAST", "ANYCAST")
@@ -288,10 +293,3 @@ def _astray(pair: _Pair, behind: Sequence[Endpoint], found: _Found) -> Iterator[
 
 def _has_transparent_proxy(ruleset: Ruleset) -> bool:
     return any(shape.target is not None and shape.target.name == "TPROXY" for shape in ruleset.by_shape)
-
-
-def _foreign(end: Endpoint) -> Formula:
-    """Packets from the port of a service with an address that is not of this machine."""
-    here = of_type(ask.SOURCE_TYPE, "LOCAL")
-    port = equal(ask.SOURCE_PORT, end.service.port)
-    return All((equal(ask.PROTOCOL, end.protocol), port, Not(here)))

@@ -8,7 +8,13 @@ from ruleset_lint.packets.formula import ALWAYS, Formula
 from ruleset_lint.packets.meaning_header import header_formula
 from ruleset_lint.packets.meaning_logic import all_of, contrary, signed, some_of
 from ruleset_lint.packets.meaning_quoted import ERRORS, asks_for_errors_alone, quoted_formula
-from ruleset_lint.packets.meaning_tracking import connection_formula, label_formula, tracking_formula, turned
+from ruleset_lint.packets.meaning_tracking import (
+    connection_formula,
+    label_formula,
+    limit_formula,
+    tracking_formula,
+    turned,
+)
 from ruleset_lint.packets.meaning_transport import WHOLE, icmp_numbers, transport_formula
 from ruleset_lint.packets.meaning_words import asked, question
 
@@ -41,6 +47,8 @@ def _match(rule: Rule, part: Part) -> Formula:
             return connection_formula(rule, part)
         case "connlabel" | "helper":
             return label_formula(rule, part)
+        case "connlimit":
+            return limit_formula(rule, part)
         case "u32":
             return _u32(rule, part)
         case _:

@@ -6,12 +6,13 @@ measured with packets that have no entry (kernel 6.18, iptables 1.8.9).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Part, Use
 from ruleset_lint.netfilter.values import STATES
-from ruleset_lint.packets.formula import DNAT, REPLY, SNAT, STATE, Formula, equal, in_state
+from ruleset_lint.packets.formula import DNAT, REPLY, SNAT, STATE, Formula, Opaque, equal, in_state
 from ruleset_lint.packets.meaning_logic import all_of, contrary, signed, some_of
 from ruleset_lint.packets.meaning_words import asked, question
 
@@ -60,6 +61,15 @@ def label_formula(rule: Rule, part: Part) -> Formula:
     if part.use("--set"):
         return question(rule, part)
     return signed(all_of(HAS_ENTRY, question(rule, positive)), negated)
+
+
+def limit_formula(rule: Rule, part: Part) -> Formula:
+    """connlimit: it counts entries. Of connections without one it sees the packet alone (nf_conncount_count)."""
+    asks = question(rule, part)
+    if not isinstance(asks, Opaque):
+        return asks
+    alone = replace(asks, text=f"{asks.text} of a packet without an entry")
+    return some_of(all_of(HAS_ENTRY, asks), all_of(HAS_NONE, alone))
 
 
 def turned(rule: Rule, part: Part) -> Formula:

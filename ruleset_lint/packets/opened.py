@@ -99,6 +99,8 @@ def _lasts(key: Hashable) -> bool:
     words = key.text.split()
     if words[0] != "-m":
         return key == LOADED_BY_NFT or words[0] in ("-s", "-d")
+    if "--tcp-option" in words:  # every packet has its own
+        return False
     entry = MATCHES.get(words[1])
     return entry is not None and entry.memory is Memory.NONE and not entry.first_packet
 

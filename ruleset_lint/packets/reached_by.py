@@ -14,13 +14,25 @@ from ruleset_lint.packets.formula import All, Formula, Interface, Not, Some
 
 
 def reached_by(ruleset: Ruleset, end: Endpoint) -> tuple[str, ...]:
-    """The interfaces (`-o`) of rules of FORWARD that accept packets to this address alone; none if none names one."""
+    """The interfaces (`-o`) of rules of FORWARD that accept the service at this address alone; none if one names none.
+
+    What another port of the server is reached by does not tell: there may be two ways to it.
+    """
     if end.address is None:
         return ()
     server = int(ip_address(end.address))
-    rules = (rule for rule, address in _accepting(ruleset) if address == server)
-    tests = (rule.out_interface for rule in rules)
-    return tuple(dict.fromkeys(test.value for test in tests if test and not test.negated))
+    rules = (rule for rule, address in _accepting(ruleset) if address == server and _may_serve(rule, end))
+    tests = [rule.out_interface for rule in rules]
+    found = [test.value for test in tests if test and not test.negated]
+    return tuple(dict.fromkeys(found)) if len(found) == len(tests) else ()
+
+
+def _may_serve(rule: Rule, end: Endpoint) -> bool:
+    """Whether packets to the service's port may be among those that it matches."""
+    protocol, ports = rule.protocol, rule.destination_ports
+    if protocol and protocol.value != 0 and (protocol.value == end.protocol) is protocol.negated:
+        return False
+    return ports is None or any(low <= end.service.port <= high for low, high in ports.value) is not ports.negated
 
 
 def addresses_behind(ruleset: Ruleset) -> frozenset[int]:

@@ -64,6 +64,12 @@ class Service:
         """First packets of connections with it."""
         return self.to(parts.NEW, parts.opens(self.end))
 
+    def asks_for_interfaces(self) -> bool:
+        """Whether it depends on interfaces which of its connections may begin."""
+        space, among = self.case.space, self.first()
+        ways = [number for side in (ask.IN, ask.OUT) for number in space.known().get(side, ())]
+        return space.both(space.freed(self.opened, ways), among) != self.opened
+
     def untracked(self, course: str) -> PacketSet:
         """The packets of a course that are untracked afterwards, or refused, whatever they are."""
         after = self.case.fates[course][1]

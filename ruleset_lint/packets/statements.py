@@ -121,6 +121,11 @@ class Case:
         second = second.mapped(renaming(space, names))
         return first, second, tuple(paired(space, counting, names, came))
 
+    def in_any_state(self, packets: PacketSet) -> PacketSet:
+        """The packets, and all that differ from one of them in what connection tracking says of it."""
+        fields = (ask.STATE, ask.REPLY, ask.SNAT, ask.DNAT)
+        return self.space.freed(packets, [number for of in fields for number in self.space.variables(of, of.bits)])
+
     def given(self, state: str, *, reply: int = 0) -> Callable[[PacketSet], PacketSet]:
         """What gives all packets a state, in place of the one they come with."""
         space = self.space
