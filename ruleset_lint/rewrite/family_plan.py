@@ -111,12 +111,16 @@ def warnings(families: Sequence[FamilyPlan]) -> Iterator[Reason]:
 
 
 def _exposed(family: FamilyPlan) -> Iterator[Reason]:
-    """What a release without some match cannot tell apart."""
+    """What the matches that there are do not tell apart."""
     dialect = family.dialect
     errors = dict.fromkeys(service for service, made in family.rewritten.diversions if "ICMP" in made.purpose)
     for service in errors if not dialect.has_u32 else ():
         reason = "without the u32 match all ICMP errors of the types are accepted, whatever connection they are about"
         yield Reason("W", reason, str(service), family.path)
+    for service in errors if dialect.has_u32 else ():
+        if service.address:
+            reason = "ICMP errors to its clients are known by the port that they quote: strays about any server's pass"
+            yield Reason("W", reason, str(service), family.path)
     for service in family.rewritten.services if not dialect.has_addrtype else ():
         reason = "without the addrtype match packets that this machine forwards to the port are untracked as well"
         yield Reason("W", reason, str(service), family.path)
