@@ -144,7 +144,7 @@ def _flows(service: Service, sources: Sequence[str]) -> tuple[Flow, ...]:
 def main(words: Sequence[str] | None = None) -> int:
     """Replay, print a table and what went otherwise."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.replay", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--pairs", type=int, default=240)
     parser.add_argument("--seed", type=int, default=0, help="where the dice begin")
     request = parser.parse_args(words)
     if reason := missing():
