@@ -87,6 +87,7 @@ def test_scripts_delete_entries_of_addresses_only(case: Case):
 
 _PREPARE = """
 set -eu
+fails() { if "$@"; then echo "went well: $*" >&2; exit 1; fi; }  # `!` alone never ends the script
 ip link set lo up
 mkdir bin
 for tool in iptables-restore iptables-save ip6tables-restore ip6tables-save; do
@@ -154,7 +155,7 @@ def test_what_is_loaded_is_what_is_installed(backend: str, tmp_path: Path):
 @needs_namespaces
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_roll_back_undoes_all(backend: str, tmp_path: Path):
-    script = "echo yes | sh out/apply.sh\nsnapshot > 1\n! cmp -s 0 1\nsh out/rollback.sh\nsnapshot > 2\ncmp 0 2"
+    script = "echo yes | sh out/apply.sh\nsnapshot > 1\nfails cmp -s 0 1\nsh out/rollback.sh\nsnapshot > 2\ncmp 0 2"
     _in_namespace(CASES[0], tmp_path, backend, script)
     read = {path: path.read_text() for path in CASES[0].root.rglob("*") if path.is_file()}
     found = [path for path in (tmp_path / "root").rglob("*") if path.is_file()]
@@ -165,7 +166,7 @@ def test_roll_back_undoes_all(backend: str, tmp_path: Path):
 
 @needs_namespaces
 def test_rules_go_back_without_an_answer(tmp_path: Path):
-    script = "! sleep 3 | sh out/apply.sh --timeout 1\nsnapshot > 1\ncmp 0 1\n[ ! -e out/rollback ]"
+    script = "sleep 3 | fails sh out/apply.sh --timeout 1\nsnapshot > 1\ncmp 0 1\n[ ! -e out/rollback ]"
     _in_namespace(CASES[0], tmp_path, "nft", script)
 
 
@@ -177,15 +178,14 @@ def test_rules_go_back_when_the_script_is_killed(tmp_path: Path):
 
 @needs_namespaces
 def test_apply_refuses_a_file_that_has_changed(tmp_path: Path):
-    script = "echo '# mine' >> root/etc/sysconfig/iptables\n! echo yes | sh out/apply.sh\nsnapshot > 1\ncmp 0 1"
+    script = "echo '# mine' >> root/etc/sysconfig/iptables\necho yes | fails sh out/apply.sh\nsnapshot > 1\ncmp 0 1"
     _in_namespace(CASES[0], tmp_path, "nft", script)
 
 
 @needs_namespaces
 def test_apply_refuses_a_new_file_that_is_there(tmp_path: Path):
-    script = (
-        "mkdir -p root/etc/modules-load.d\n: > root/etc/modules-load.d/nf_conntrack.conf\n! echo yes | sh out/apply.sh"
-    )
+    make = "mkdir -p root/etc/modules-load.d\n: > root/etc/modules-load.d/nf_conntrack.conf\n"
+    script = f"{make}echo yes | fails sh out/apply.sh"
     _in_namespace(CASES[0], tmp_path, "nft", script)
 
 
