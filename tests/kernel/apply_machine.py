@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from .rulesets import Backend, load, reset, tool
 from .topology import PARTIES, Site, site
 
 SSH, WEB = 22, 80
+_RESET = struct.pack("ii", 1, 0)  # close sends RST: a FIN that is sent again would be tracked anew in the next trial
 PATIENCE = 5.0  # seconds until a connection counts as dead; a lost segment is sent again after 0.2
 _FIXTURE = Path(__file__).parents[2] / "fixtures/hosts/busy-web"
 _PATHS = {4: "etc/sysconfig/iptables", 6: "etc/sysconfig/ip6tables"}
@@ -205,6 +207,8 @@ def _held(made: Site, port: int) -> Iterator[Held]:
             client = stack.enter_context(socket.create_connection((PARTIES["host"].v4, port), PATIENCE, source))
         server = stack.enter_context(listener.accept()[0])
         server.settimeout(PATIENCE)
+        for end in (client, server):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         yield Held(client, server)
 
 
