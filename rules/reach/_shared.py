@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum
-from fractions import Fraction
 from functools import lru_cache
 from importlib import import_module
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ruleset_lint.lint import Edit, Fix, Place, Safety, at_rule
 from ruleset_lint.model.combination import BACKENDS
@@ -25,6 +24,9 @@ from ruleset_lint.model.tracking import tracks
 from ruleset_lint.netfilter.foreign import owner_of
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.packets.bounds import NotDecidedError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 MOST_RULES = 20_000
 SECONDS = 10.0  # that a ruleset may take

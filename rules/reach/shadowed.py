@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from ruleset_lint.lint import Finding, Place, Severity, at_rule, rule
 from ruleset_lint.model.ruleset import Ruleset
 
 from . import _shared
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 @rule(Severity.WARNING, yields_to=("notrack/late", "reach/contradiction"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 
 from ruleset_lint.netfilter.services import port_of
+from ruleset_lint.netfilter.system import ipv6_address
 from ruleset_lint.netfilter.values import number_up_to
 
 
@@ -49,7 +49,7 @@ def check_address(value: str, family: int) -> None:
     """Raise ValueError unless the text is one plain address."""
     try:
         if family == 6:
-            socket.inet_pton(socket.AF_INET6, value)
+            ipv6_address(value)
         else:
             ipaddress.IPv4Address(value)
     except (OSError, UnicodeEncodeError, ValueError):

@@ -5,12 +5,11 @@ A reader takes the text and the address family (4 or 6) and raises ValueError sa
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from typing import NamedTuple
 
 from ruleset_lint.netfilter.number_values import number, number_up_to
+from ruleset_lint.netfilter.system import ipv4_address, ipv6_address
 
 
 class Network(NamedTuple):
@@ -73,8 +72,8 @@ def _address(value: str, family: int) -> int:
         return found
     try:
         if family == 6:
-            return int.from_bytes(socket.inet_pton(socket.AF_INET6, value))
-        return int(ipaddress.IPv4Address(socket.inet_aton(_without_blanks(value))))
+            return ipv6_address(value)
+        return ipv4_address(_without_blanks(value))
     except (OSError, UnicodeEncodeError, ValueError):
         raise ValueError(f"IPv{family} address expected") from None
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Callable
 
 from ruleset_lint.netfilter.option_names import MOBILITY
 from ruleset_lint.netfilter.protocol_names import PROTOCOL_NAMES
 from ruleset_lint.netfilter.saying import Writer
+from ruleset_lint.netfilter.system import ipv6_text
 from ruleset_lint.netfilter.values import (
     Network,
     address_types,
@@ -147,7 +147,7 @@ def address_text(address: int, family: int) -> str:
     """An address as inet_ntop writes it."""
     if family == 4:
         return str(ipaddress.IPv4Address(address))
-    return socket.inet_ntop(socket.AF_INET6, address.to_bytes(16))
+    return ipv6_text(address)
 
 
 def prefix_length(mask: int, family: int) -> int | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-import socket
 from typing import NamedTuple
+
+from ruleset_lint.netfilter.system import port_of_service
 
 # names that iptables rules use, as IANA registers them, so that they mean the same on every machine
 _TCP = {
@@ -89,10 +90,7 @@ def port_of(text: str, protocol: str | None = None) -> int | None:
 def _port_of_this_machine(name: str, protocol: str) -> int | None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}", name) or not re.fullmatch(r"[a-z]{1,10}", protocol):
         return None
-    try:
-        return socket.getservbyname(name, protocol)
-    except OSError:
-        return None
+    return port_of_service(name, protocol)
 
 
 def service_name(service: Service) -> str | None:

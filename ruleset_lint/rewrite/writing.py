@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from ruleset_lint.text import encode
@@ -87,7 +87,8 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _write_beside(path: Path, data: bytes, status: os.stat_result | None, mode: int) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    make = import_module("tempfile").mkstemp  # imported when a file is written, which most runs do not
+    descriptor, temporary = make(prefix=f".{path.name[:100]}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
