@@ -52,7 +52,8 @@ class RuleInfo(NamedTuple):
 
 @functools.cache
 def _parameters(check: Check) -> tuple[str, ...]:
-    return tuple(inspect.signature(check).parameters)
+    code = check.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 @functools.cache
