@@ -16,7 +16,7 @@ from ruleset_lint.netfilter.sysctls import number
 from . import _shared
 
 _MANUAL = {"sysctl-off", "removed"}  # how such kernels assign helpers: not by themselves
-_ON = re.compile(r"nf_conntrack_helper(=[1yY]|(?![=\w]))")
+_ON = r"nf_conntrack_helper(=[1yY]|(?![=\w]))"
 
 
 @rule(Severity.WARNING, yields_to=("modules/gone",))
@@ -98,7 +98,7 @@ def _assigns_by_itself(host: Host) -> bool:
     option = host.modprobe.option("nf_conntrack", "nf_conntrack_helper") if host.modprobe else None
     install = host.modprobe.install("nf_conntrack") if host.modprobe else None
     by_option = option is not None and option.value in (None, "1", "y", "Y")
-    return by_option or bool(install and _ON.search(install.value or ""))
+    return by_option or bool(install and re.search(_ON, install.value or ""))
 
 
 def _rule_for(module: str) -> str:

@@ -13,7 +13,7 @@ from ruleset_lint.netfilter.modules import loads_conntrack, parameters
 from ruleset_lint.netfilter.profiles import Profile
 from ruleset_lint.netfilter.sysctls import is_bridge, is_conntrack
 
-_FOLDER = re.compile(r"(?:^|/)(sysctl|modprobe|modules-load)\.d/([^/]+)$")
+_FOLDER = r"(?:^|/)(sysctl|modprobe|modules-load)\.d/([^/]+)$"
 _SLIPS = {"cnf", "config", "cfg", "con", "confg", "cof", "cfn", "sysctl", "modprobe", "modules", "rules"}
 
 
@@ -53,7 +53,7 @@ def wrong_suffix(host: Host, profiles: tuple[Profile, ...]) -> Iterator[Finding]
     reads `/etc/sysctl.d/*`.
     """
     for one in host.passed_over:
-        found = _FOLDER.search(one.document.path)
+        found = re.search(_FOLDER, one.document.path)
         said = _first(one, profiles) if found and _is_meant(found[2]) else None
         if found and said:
             shown = found[2][:60]

@@ -20,7 +20,7 @@ from ruleset_lint.packets.untracked import Untracking, untrackings
 
 from . import _shared
 
-_TO = re.compile(r"([0-9.]{7,15})?(?::([0-9]{1,5})(?:-([0-9]{1,5}))?)?|\[([0-9A-Fa-f:]{2,39})\](?::([0-9]{1,5}))?")
+_TO = r"([0-9.]{7,15})?(?::([0-9]{1,5})(?:-([0-9]{1,5}))?)?|\[([0-9A-Fa-f:]{2,39})\](?::([0-9]{1,5}))?"
 _LOOPBACK = 127
 _HOOKS = ("PREROUTING", "OUTPUT", "POSTROUTING")
 
@@ -137,7 +137,7 @@ def _answers(made: Rule, asked: Conditions) -> Conditions | None:
     """Where answers come from: the address and the port that the target names, if it names one of each."""
     option = {"DNAT": "--to-destination", "REDIRECT": "--to-ports"}.get(made.target or "")
     text = made.option(made.shape.target, option) if option else None
-    found = _TO.fullmatch(text if made.target == "DNAT" or text is None else f":{text}") if text else None
+    found = re.fullmatch(_TO, text if made.target == "DNAT" or text is None else f":{text}") if text else None
     if option is None or (text and not found):
         return None
     low, high, address = (found[2] or found[5], found[3], found[1] or found[4]) if found else (None, None, None)

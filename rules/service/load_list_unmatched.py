@@ -15,8 +15,8 @@ from ruleset_lint.netfilter.profiles import Profile
 
 from . import _shared
 
-_OWN = re.compile(r"(?:^|/)etc/sysctl(?:\.conf|\.d/[^/]+)$")
-_PLAIN = re.compile(r"[A-Za-z0-9_./*,][A-Za-z0-9_./*,-]*")
+_OWN = r"(?:^|/)etc/sysctl(?:\.conf|\.d/[^/]+)$"
+_PLAIN = r"[A-Za-z0-9_./*,][A-Za-z0-9_./*,-]*"
 _CONF = "etc/sysctl.conf"
 
 
@@ -66,7 +66,7 @@ def load_list_unmatched(
     """
     lines = tuple(_lines(host, sysctl))
     readers = _shared.readers(profiles)
-    words = [word for word in service.words("SYSCTL_LOAD_LIST") if _PLAIN.fullmatch(word.value or "")]
+    words = [word for word in service.words("SYSCTL_LOAD_LIST") if re.fullmatch(_PLAIN, word.value or "")]
     for word in words:
         judgement = judge(readers, partial(_finds_nothing, word.value or "", lines))
         others = [other.value or "" for other in words if other is not word]
@@ -114,7 +114,7 @@ def _lines(host: Host, sysctl: Sysctls) -> Iterator[_Said]:
     passed_over = (setting for one in host.passed_over for setting in one.sysctls)
     for settings, applied in ((sysctl.all, True), (passed_over, False)):
         for one in settings:
-            if _OWN.search(one.document.path):
+            if re.search(_OWN, one.document.path):
                 yield _Said(one, one.document.content(one.line), applied)
 
 

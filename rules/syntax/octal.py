@@ -15,7 +15,7 @@ from ruleset_lint.netfilter.values import addresses, network, networks, port_lis
 from . import _shared
 
 _ANYWHERE = re.compile(r"0(?<![0-9A-Za-z]0)[0-9]")
-_OCTAL = re.compile(r"(?<![0-9A-Za-z])0[0-7]+(?![0-9A-Za-z])")
+_OCTAL = r"(?<![0-9A-Za-z])0[0-7]+(?![0-9A-Za-z])"
 _ADDRESSES = (network, networks, addresses)
 _PORTS = (port_range, port_span, port_list)
 
@@ -56,12 +56,12 @@ def octal(ruleset: Ruleset) -> Iterator[Finding]:
     for use, rules in _shared.uses_of(ruleset, _is_asked):
         for found in rules:
             value = found.text(use.operands[0])
-            if _OCTAL.search(value) and not (found.family == 6 and ":" in value) and _differs(found, use, value):
+            if re.search(_OCTAL, value) and not (found.family == 6 and ":" in value) and _differs(found, use, value):
                 causes.setdefault((value, use.option.reads[0] in _PORTS), []).append((found, use.item + 1))
     for (value, is_port), places in causes.items():
         first, *more = places
-        said = _OCTAL.sub(lambda match: str(int(match[0], 8)), value)
-        meant = _OCTAL.sub(lambda match: str(int(match[0])), value)
+        said = re.sub(_OCTAL, lambda match: str(int(match[0], 8)), value)
+        meant = re.sub(_OCTAL, lambda match: str(int(match[0])), value)
         yield Finding(
             _shared.at(ruleset, first[0].line.number, first[1]),
             f"{'port ' if is_port else ''}{_shared.shown(value)} is {_shared.shown(said)}: "
@@ -77,5 +77,5 @@ def _is_asked(use: Use) -> bool:
 
 def _differs(found: Rule, use: Use, value: str) -> bool:
     """Whether the value reads, and a number in it is another than it looks."""
-    numbers = _OCTAL.findall(value)
+    numbers = re.findall(_OCTAL, value)
     return any(int(text, 8) != int(text) for text in numbers) and not why_not(use.option.reads[0], value, found.family)

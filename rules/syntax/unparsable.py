@@ -15,7 +15,7 @@ from ruleset_lint.netfilter.profiles import Profile
 from . import _shared
 
 _KINDS = (Kind.LINE, Kind.WORDS, Kind.VALUE, Kind.TOGETHER, Kind.CHAIN, Kind.ORDER)
-_SHELL = re.compile(r"(sudo|(/usr)?(/s?bin/)?ip6?tables(-nft|-legacy)?)")
+_SHELL = r"(sudo|(/usr)?(/s?bin/)?ip6?tables(-nft|-legacy)?)"
 
 
 @rule(Severity.ERROR)
@@ -64,7 +64,7 @@ def unparsable(ruleset: Ruleset, profiles: tuple[Profile, ...]) -> Iterator[Find
 def _message(refusal: Refusal, word: str, reason: str) -> str:
     if not word:
         return f"iptables-restore refuses the line: {reason}"
-    if refusal.item == 0 and _SHELL.fullmatch(word):
+    if refusal.item == 0 and re.fullmatch(_SHELL, word):
         return f"{word} is a command of the shell: a file for iptables-restore has only what follows it"
     if refusal.kind is not Kind.VALUE and word in reason.split():
         return f"iptables-restore refuses the line: {reason}"

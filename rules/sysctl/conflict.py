@@ -12,7 +12,7 @@ from ruleset_lint.netfilter.sysctls import canonical, exists, number
 
 from . import _shared
 
-_OVERRIDABLE = re.compile(r"(^|/)(usr(/local)?/lib|lib|run)/sysctl\.d/")
+_OVERRIDABLE = r"(^|/)(usr(/local)?/lib|lib|run)/sysctl\.d/"
 
 
 @rule(Severity.WARNING)
@@ -47,7 +47,7 @@ def conflict(sysctl: Sysctls, profiles: tuple[Profile, ...]) -> Iterator[Finding
     ## Source
     nf_conntrack_standalone.c of Linux 2.6.32 to 6.12, ip_conntrack_standalone.c of 2.6.18; sysctl.d(5) for the order.
     """
-    settings = [one for one in _shared.conntrack_settings(sysctl) if not _OVERRIDABLE.search(one.document.path)]
+    settings = [one for one in _shared.conntrack_settings(sysctl) if not re.search(_OVERRIDABLE, one.document.path)]
     live = list(_shared.judged_settings(settings, profiles, exists))
     last: dict[str, Setting] = {}
     for setting, judgement in live:

@@ -11,10 +11,10 @@ from ruleset_lint.netfilter.profiles import Profile
 from ruleset_lint.netfilter.sysctls import is_conntrack
 
 _SHOWN = 8  # settings that a finding points at
-_CONF = re.compile(r"(?:^|/)etc/sysctl\.conf$")
-_DROP_IN = re.compile(r"(?:^|/)etc/sysctl\.d/[^/]+\.conf$")
-_OF_MODULES = re.compile(r"(?:^|/)(modprobe|modules-load)\.d/[^/]+$")
-_LINE = re.compile(r"[ \t]*-?(net[./][a-z0-9_./]{1,80}conntrack_[a-z0-9_]{1,60})[ \t]*=")
+_CONF = r"(?:^|/)etc/sysctl\.conf$"
+_DROP_IN = r"(?:^|/)etc/sysctl\.d/[^/]+\.conf$"
+_OF_MODULES = r"(?:^|/)(modprobe|modules-load)\.d/[^/]+$"
+_LINE = r"[ \t]*-?(net[./][a-z0-9_./]{1,80}conntrack_[a-z0-9_]{1,60})[ \t]*="
 
 
 @rule(Severity.WARNING, yields_to=("modules/wrong-suffix",))
@@ -60,8 +60,8 @@ def wrong_place(host: Host, profiles: tuple[Profile, ...]) -> Iterator[Finding]:
         if why:
             yield _finding(found, why, profiles)
     for document in host.documents:
-        folder = _OF_MODULES.search(document.path)
-        lines = ((line, _LINE.match(document.content(line)[:400])) for line in document.lines) if folder else ()
+        folder = re.search(_OF_MODULES, document.path)
+        lines = ((line, re.match(_LINE, document.content(line)[:400])) for line in document.lines) if folder else ()
         keys = [(at_line(document, line), match[1]) for line, match in lines if match]
         if folder and keys:
             yield _finding(keys, f"{folder[1]}.d is about modules", profiles, Confidence.PROVEN)
@@ -85,8 +85,8 @@ def _finding(
 
 def _why(path: str, profiles: tuple[Profile, ...]) -> str:
     """Why nothing sets what stands in a file that is passed over, empty if that is meant."""
-    if _CONF.search(path) and all(profile.init == "systemd" for profile in profiles):
+    if re.search(_CONF, path) and all(profile.init == "systemd" for profile in profiles):
         return "systemd does not read sysctl.conf, and sysctl.d has no link to it"
-    if _DROP_IN.search(path) and not any(profile.paths.sysctl_directories for profile in profiles):
+    if re.search(_DROP_IN, path) and not any(profile.paths.sysctl_directories for profile in profiles):
         return f"{profiles[-1].title} reads sysctl.conf only"
     return ""

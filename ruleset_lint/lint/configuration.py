@@ -22,7 +22,7 @@ LONGEST_LINE = 4 << 10  # bytes
 MOST_DOTS = 16
 
 _TOOL = "ruleset-lint"
-_KEY = re.compile(r"[ \t]*\[{0,2}([A-Za-z0-9_.'\" \t-]*)[=\]]")
+_KEY = r"[ \t]*\[{0,2}([A-Za-z0-9_.'\" \t-]*)[=\]]"
 _SHOWN = 60
 
 
@@ -128,7 +128,7 @@ def _guard(text: str, path: str) -> None:
     for number, line in enumerate(text.split("\n"), 1):
         if len(line.encode("utf-8", "surrogatepass")) > LONGEST_LINE:
             _refuse(f"{path}:{number}", f"line longer than {LONGEST_LINE >> 10} KiB")
-        key = _KEY.match(line)
+        key = re.match(_KEY, line)
         if key and key[1].count(".") > MOST_DOTS:
             _refuse(f"{path}:{number}", f"key with more than {MOST_DOTS} dots")
 

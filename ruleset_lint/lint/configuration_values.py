@@ -10,7 +10,7 @@ from ruleset_lint.netfilter.profiles import UnknownProfileError, profile
 from ruleset_lint.netfilter.services import Service, ServiceError, parse_service
 from ruleset_lint.packets.endpoints import Endpoint, parse_endpoint
 
-_SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_SIZE = r"([0-9]{1,15})\s*([KMGT]?)(?:i?B)?"
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SHOWN = 60
 
@@ -76,7 +76,7 @@ def _services(value: object) -> tuple[Endpoint, ...]:
 
 def parse_size(text: str) -> int:
     """The bytes that "16G" or "512 MiB" means. Raises ValueError."""
-    found = _SIZE.fullmatch(text.strip())
+    found = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE)
     size = int(found[1]) * _UNITS[found[2].upper()] if found else 0
     if not 0 < size < 1 << 50:
         raise _unexpected('a size such as "16G"', text)

@@ -18,8 +18,8 @@ MARK = "ruleset-lint:"
 _VERBS = ("ignore", "ignore-file", "disable", "enable")
 _HEAD = re.compile(r"[ \t]*[#;]+[ \t]*(?=ruleset-lint:)")
 _DIRECTIVE = re.compile(r"ruleset-lint:[ \t]*([A-Za-z-]{1,40})[ \t]*(?:\[([^\]\n]*)\])?")
-_UNTIL = re.compile(r"(?<![^ \t,;(])until=([^\s,;)\"]*)")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UNTIL = r"(?<![^ \t,;(])until=([^\s,;)\"]*)"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,11 +109,11 @@ def _read(document: Document[object], start: int, end: int, removal: tuple[Edit,
 
 
 def _until(rest: str) -> tuple[date | None, str]:
-    found = _UNTIL.search(rest)
+    found = re.search(_UNTIL, rest)
     if not found:
         return None, ""
     try:
-        if _DATE.fullmatch(found[1]):
+        if re.fullmatch(_DATE, found[1]):
             return date.fromisoformat(found[1]), ""
     except ValueError:
         pass
