@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from typing import TypeVar
@@ -56,12 +56,12 @@ def fold(ruleset: Ruleset, seconds: float) -> Reach:
     )
 
 
-@dataclass(eq=False, slots=True)
 class _Clock:
     """The seconds that are left, which pass only while something is asked."""
 
-    space: Space
-    left: float = 0
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.left = 0.0
 
     def stop(self) -> None:
         """No more is asked for now."""

@@ -6,7 +6,6 @@ Knows no verdict: which packets are sent to a chain is asked as if no rule took 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from ruleset_lint.model.rule import Rule
@@ -22,16 +21,17 @@ from ruleset_lint.packets.universe import universe
 from ruleset_lint.packets.walk import bottom_up
 
 
-@dataclass(frozen=True, eq=False)
 class Ground:
     """A table that loads, read into a space."""
 
-    reading: Reading
-    ruleset: Ruleset
-    table: Table
-    _entries: dict[str, PacketSet] = field(default_factory=dict)
-    _ways: dict[str, PacketSet] = field(default_factory=dict)
-    _matched: dict[int, PacketSet] = field(default_factory=dict)  # by line
+    def __init__(self, reading: Reading, ruleset: Ruleset, table: Table) -> None:
+        """Nothing asked so far."""
+        self.reading = reading
+        self.ruleset = ruleset
+        self.table = table
+        self._entries: dict[str, PacketSet] = {}
+        self._ways: dict[str, PacketSet] = {}
+        self._matched: dict[int, PacketSet] = {}  # by line
 
     @property
     def space(self) -> Space:

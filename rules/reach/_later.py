@@ -6,7 +6,6 @@ a rule for all packets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 
 from ruleset_lint.model.rule import Rule
@@ -29,18 +28,19 @@ class Does(Enum):
     ENDS_ALL = "the same, with all packets"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Later:
     """A table, looked at from its callers' ends; what is known of it must not be asked before its callers are done."""
 
-    ground: Ground
-    certain: Certain
-    dead: frozenset[int]
-    spare: dict[int, Rule] = field(default_factory=dict)  # redundant rules, by line
-    sites: dict[str, list[Rule]] = field(default_factory=dict)  # the rules that lead to a chain
-    _does: dict[int, tuple[Does, str | None]] = field(default_factory=dict)
-    _at: dict[tuple[str, str], dict[int, PacketSet]] = field(default_factory=dict)
-    _after: dict[tuple[str, str], PacketSet] = field(default_factory=dict)
+    def __init__(self, ground: Ground, certain: Certain, dead: frozenset[int]) -> None:
+        """Nothing asked so far."""
+        self.ground = ground
+        self.certain = certain
+        self.dead = dead
+        self.spare: dict[int, Rule] = {}  # redundant rules, by line
+        self.sites: dict[str, list[Rule]] = {}  # the rules that lead to a chain
+        self._does: dict[int, tuple[Does, str | None]] = {}
+        self._at: dict[tuple[str, str], dict[int, PacketSet]] = {}
+        self._after: dict[tuple[str, str], PacketSet] = {}
 
     def does(self, rule: Rule) -> tuple[Does, str | None]:
         """What a rule does, and its verdict."""

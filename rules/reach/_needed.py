@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.packets.arrivals_certain import Sent
 from ruleset_lint.packets.bounds import hold_to
@@ -26,15 +24,15 @@ def is_needed(later: Later, rule: Rule) -> bool:
     return False
 
 
-@dataclass(eq=False, slots=True)
 class _Behind:
     """A packet that is to meet a verdict."""
 
-    later: Later
-    verdict: str
-    sent: Sent
-    steps: int = _STEPS
-    depth: int = _DEEPEST
+    def __init__(self, later: Later, verdict: str, sent: Sent) -> None:
+        self.later = later
+        self.verdict = verdict
+        self.sent = sent
+        self.steps = _STEPS
+        self.depth = _DEEPEST
 
     def may_meet(self, chain: str, start: int) -> bool:
         """Whether it may meet the verdict, from a rule of a chain on."""

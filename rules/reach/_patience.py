@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 _STEPS = 100_000  # rules that are looked at for the sake of all dead ones
 _QUESTIONS = 500  # dead rules that are explained
 
 
-@dataclass(eq=False, slots=True)
 class Patience:
     """What is left of it for a ruleset."""
 
-    steps: int = _STEPS
-    questions: int = _QUESTIONS
+    def __init__(self) -> None:
+        """As much as a ruleset gets."""
+        self.steps = _STEPS
+        self.questions = _QUESTIONS
 
     def asks(self) -> bool:
         """Whether one more dead rule may be explained."""

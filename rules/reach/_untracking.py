@@ -6,7 +6,7 @@ Knows PREROUTING only, and no packet on `lo`: the host's own answers may carry t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.tracking import untracks
@@ -20,8 +20,7 @@ from ._ground import Ground
 _AFTER = frozenset({"PREROUTING", "INPUT", "FORWARD"})
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Untracked:
+class Untracked(NamedTuple):
     """The packets with another state than UNTRACKED that raw does not let be, and the rules that see to it."""
 
     impossible: PacketSet | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ruleset_lint.api import Checked, check_found
 from ruleset_lint.cli.requests import FailOn, Subject
@@ -28,8 +28,7 @@ ERRORS = (UsageError, ConfigurationError, UnknownProfileError, UnreadableError, 
 """What ends a command with exit code 2 and one line."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class Prepared(NamedTuple):
     """What was found, and the settings that count."""
 
     found: Found

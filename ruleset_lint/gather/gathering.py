@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -38,8 +37,7 @@ _CONFIGURATION = Configuration()
 _NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gathered:
+class Gathered(NamedTuple):
     """A host, what of it was asked for (paths of files and folders; empty: all of it), and what could not be read."""
 
     host: Host
@@ -58,14 +56,14 @@ class Gathering(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Request:
     """What one call is about; `problems` fill on the way."""
 
-    configuration: Configuration
-    options: Options
-    texts: Mapping[str, str]
-    problems: list[Problem] = field(default_factory=list)
+    def __init__(self, configuration: Configuration, options: Options, texts: Mapping[str, str]) -> None:
+        self.configuration = configuration
+        self.options = options
+        self.texts = texts
+        self.problems: list[Problem] = []
 
     def readable(self, results: Iterable[Result]) -> list[Source]:
         """Those that could be read; the others are noted."""
@@ -100,7 +98,7 @@ def gather(
 
 def gather_root(root: Path, configuration: Configuration = _CONFIGURATION, options: Options = _OPTIONS) -> Gathered:
     """The machine whose `/` is `root`, and what of it could not be read. Raises UnknownProfileError."""
-    return _load_tree(Tree(root, str(root)), _Request(configuration, options, {}))
+    return _load_tree(Tree(root, str(root), {}), _Request(configuration, options, {}))
 
 
 def load_host(
@@ -110,7 +108,7 @@ def load_host(
 
     Raises UnknownProfileError.
     """
-    return _load_tree(Tree(root, str(root) if shown is None else shown), _Request(configuration, options, {})).host
+    return _load_tree(Tree(root, str(root) if shown is None else shown, {}), _Request(configuration, options, {})).host
 
 
 def load_files(
@@ -158,7 +156,7 @@ def _roots(found: Found, options: Options) -> dict[str, set[str]]:
 
 def _from_root(root: str, asked: Iterable[str], request: _Request, extra: Sequence[Source]) -> Gathered:
     tree = Tree(Path(root), root, request.texts)
-    return replace(_load_tree(tree, request, asked, extra), asked=frozenset(asked))
+    return _load_tree(tree, request, asked, extra)._replace(asked=frozenset(asked))
 
 
 def _load_tree(tree: Tree, request: _Request, asked: Iterable[str] = (), extra: Sequence[Source] = ()) -> Gathered:

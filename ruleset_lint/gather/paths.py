@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from ruleset_lint.gather.files import Problem, UnreadableError, beginning, walk
@@ -14,17 +13,18 @@ _OF_A_MACHINE = frozenset(("etc", "proc", "sys", "dev", "run", "usr", "var", "li
 _NOT_TEXT = (".py", ".md", ".rst", ".html", ".json", ".yml", ".yaml", ".toml", ".lark", ".j2", ".xml", ".gz", ".png")
 
 
-@dataclass(slots=True)
 class Found:
     """Roots of machines with what of them was asked for (paths of files and folders; empty: all), and loose files.
 
     Loose files are those that belong to no machine, by the folder they were found in, "" if given one by one.
     """
 
-    roots: dict[str, set[str]] = field(default_factory=dict)
-    loose: dict[str, list[str]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    stdin: bytes | None = None
+    def __init__(self, stdin: bytes | None = None) -> None:
+        """Nothing found so far but standard input."""
+        self.roots: dict[str, set[str]] = {}
+        self.loose: dict[str, list[str]] = {}
+        self.problems: list[Problem] = []
+        self.stdin = stdin
 
 
 def find(paths: Iterable[str], stdin: bytes | None = None) -> Found:

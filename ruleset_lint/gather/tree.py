@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -34,18 +33,19 @@ class Source(NamedTuple):
     passed_over: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Tree:
     """A machine's root. `shown` is what its paths begin with in messages.
 
     `overlay` has texts by such a path, in place of what the files hold. `texts` and `problems` fill while it is read.
     """
 
-    root: Path
-    shown: str
-    overlay: Mapping[str, str] = field(default_factory=dict)
-    texts: dict[str, str | None] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    def __init__(self, root: Path, shown: str, overlay: Mapping[str, str]) -> None:
+        """Nothing read so far."""
+        self.root = root
+        self.shown = shown
+        self.overlay = overlay
+        self.texts: dict[str, str | None] = {}
+        self.problems: list[Problem] = []
 
     def path(self, relative: str) -> str:
         """The path to show of a file."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple, cast
 
@@ -22,8 +21,7 @@ _UNTIL = r"(?<![^ \t,;(])until=([^\s,;)\"]*)"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Suppression:
+class Suppression(NamedTuple):
     """A suppression: the rules and categories it names, and for each of them the text whose places it silences.
 
     `span` is where it stands, `list_span` the text between its brackets, `removal` the edits that take it out.
@@ -141,15 +139,15 @@ def _scoped(document: Document[object], found: Sequence[_Found]) -> Iterator[Sup
                 yield _everywhere(made, Span(0, last))
             case "disable":
                 spans = (Span(made.span.start, ends.get((made, name), last)) for name in made.names)
-                yield replace(made, scopes=tuple(spans))
+                yield made._replace(scopes=tuple(spans))
             case "enable" if (made, "") not in ends:
-                yield replace(made, problem=made.problem or "enable ends nothing that is disabled")
+                yield made._replace(problem=made.problem or "enable ends nothing that is disabled")
             case _:
                 yield made
 
 
 def _everywhere(made: Suppression, scope: Span) -> Suppression:
-    return replace(made, scopes=(scope,) * len(made.names))
+    return made._replace(scopes=(scope,) * len(made.names))
 
 
 def _lines_below(document: Document[object]) -> list[Span]:

@@ -30,19 +30,19 @@ class Binding(NamedTuple):
     depends: tuple[int, ...]
 
 
-@dataclass(slots=True)
 class _Part:
-    name: str
-    entry: Extension | None
-    item: int
-    uses: list[Use] = field(default_factory=list)
-    opaque: list[Operand] = field(default_factory=list)
+    def __init__(self, name: str, entry: Extension | None, item: int) -> None:
+        self.name = name
+        self.entry = entry
+        self.item = item
+        self.uses: list[Use] = []
+        self.opaque: list[Operand] = []
 
     def freeze(self) -> Part:
         return Part(self.name, self.entry, tuple(self.uses), self.item, tuple(self.opaque))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Binder:
     """A rule while its words are read."""
 

@@ -15,7 +15,7 @@ from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.syntax.patterns import Pattern
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class ChainSoFar:
     """A chain while the document is read; `number` is the line that declares it, 0 if there is none.
 
@@ -30,19 +30,20 @@ class ChainSoFar:
     callees: dict[str, None] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
 class Loader:
     """The state of restore while it reads a document."""
 
-    family: int
-    fragment: bool
-    bindings: dict[Pattern, dict[tuple[str, ...], Shape]] = field(default_factory=dict)
-    depends: dict[Pattern, tuple[int, ...]] = field(default_factory=dict)
-    tables: dict[str, dict[str, ChainSoFar]] = field(default_factory=dict)
-    lines: dict[str, Line[Node]] = field(default_factory=dict)
-    commands: list[Rule] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    by_line: set[str] = field(default_factory=set)  # tables of which a block was loaded line by line
+    def __init__(self, family: int, fragment: bool) -> None:
+        """Nothing read so far."""
+        self.family = family
+        self.fragment = fragment
+        self.bindings: dict[Pattern, dict[tuple[str, ...], Shape]] = {}
+        self.depends: dict[Pattern, tuple[int, ...]] = {}
+        self.tables: dict[str, dict[str, ChainSoFar]] = {}
+        self.lines: dict[str, Line[Node]] = {}
+        self.commands: list[Rule] = []
+        self.faults: list[Fault] = []
+        self.by_line: set[str] = set()  # tables of which a block was loaded line by line
 
 
 def open_table(loader: Loader, block: Block) -> None:

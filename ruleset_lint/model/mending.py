@@ -5,8 +5,8 @@ One such character can hide a whole table from restore; what else is wrong with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ruleset_lint.model.loadability import breaks
 from ruleset_lint.model.loading import load
@@ -18,8 +18,7 @@ from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.text import Edit, Span, apply_edits
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Mended:
+class Mended(NamedTuple):
     """The ruleset after mending, and by line number the edits that mend what restore stumbles over."""
 
     ruleset: Ruleset

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Generic, NamedTuple, TypeVar, cast
 
@@ -23,13 +22,16 @@ class Test(NamedTuple, Generic[Value_co]):
     negated: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Home:
     """What the rules of a table have in common."""
 
-    document: Document[Node]
-    table: str
-    family: int
+    __slots__ = ("document", "family", "table")
+
+    def __init__(self, document: Document[Node], table: str, family: int) -> None:
+        """The document, the table and the address family (4 or 6)."""
+        self.document = document
+        self.table = table
+        self.family = family
 
 
 class Rule(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from ruleset_lint.model.origin import Origin, Setting
 from ruleset_lint.syntax.document import Document
@@ -61,8 +61,7 @@ class SysctlReader(Enum):
     CONF = "sysctl -p: sysctl.conf only"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sysctls:
+class Sysctls(NamedTuple):
     """All settings in the order in which they are applied; keys are dotted (`sysctl.normal_key`)."""
 
     all: tuple[Setting, ...]
@@ -80,8 +79,7 @@ class Sysctls:
         return next((setting for setting in reversed(self.all) if _covers(setting.key, normal_key(key))), None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ServiceConfig:
+class ServiceConfig(NamedTuple):
     """iptables-config or ip6tables-config after the init script has sourced it. Names go without `IPTABLES_`."""
 
     document: Document[Node]
@@ -110,8 +108,7 @@ class ServiceConfig:
         return tuple(word for part in self.variables.get(self.variable(name), ()) for word in _words(part))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ModuleOptions:
+class ModuleOptions(NamedTuple):
     """What modprobe.d says; names of modules have `_` for `-`.
 
     `all`: each option with the module it is for. Keys and values of the others are pattern and module (`aliases`),
@@ -141,8 +138,7 @@ class ModuleOptions:
         return next((line for line in self.installs if fnmatch.fnmatchcase(module_name(module), line.key)), None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ModulesLoad:
+class ModulesLoad(NamedTuple):
     """Modules loaded at boot, in order: key and, as value, the parameters behind it or None."""
 
     modules: tuple[Setting, ...]

@@ -7,7 +7,6 @@ leaves the option out. It raises ValueError for a value that has no normal form 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ruleset_lint.netfilter.text_values import verbatim
@@ -23,8 +22,7 @@ class Said(NamedTuple):
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Saying:
+class Saying(NamedTuple):
     """All that a rule says with one match or target; `backend` is "nft" or "legacy"."""
 
     name: str

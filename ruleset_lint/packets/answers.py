@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -37,12 +36,13 @@ class _Questions(NamedTuple):
     open: tuple[_Question, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Answers:
     """What rules answer to a sketch."""
 
-    sketch: Sketch
-    known: dict[Shape, _Questions] = field(default_factory=dict)
+    def __init__(self, sketch: Sketch) -> None:
+        """Nothing asked so far."""
+        self.sketch = sketch
+        self.known: dict[Shape, _Questions] = {}
 
     def of(self, rule: Rule) -> Answer:
         """Whether the rule's conditions hold for the sketch's packets: the same as `sketch.answer`, faster."""

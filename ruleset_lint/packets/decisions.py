@@ -5,8 +5,7 @@ What each verdict is given to is drawn when somebody asks: whoever wants to know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from ruleset_lint.packets.space import PacketSet, Space
@@ -22,11 +21,12 @@ class _Decided(NamedTuple):
     verdicts: Mapping[str, PacketSet]
 
 
-@dataclass(eq=False, slots=True)
 class Decisions:
     """Decisions of a chain, in order."""
 
-    _rows: list[_Decided] = field(default_factory=list)
+    def __init__(self, rows: Iterable[_Decided] = ()) -> None:
+        """The packets that decisions are about, in their order."""
+        self._rows = list(rows)
 
     def append(self, packets: PacketSet, verdict: str) -> None:
         """These packets, if nothing before was about them."""

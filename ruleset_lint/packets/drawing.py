@@ -6,7 +6,6 @@ Diagrams are built from the last bit up, so that each step adds a node; what mas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 _CHUNK = 8  # bits of a mask that are drawn at once, and remembered
@@ -41,12 +40,13 @@ class Canvas(Protocol[Drawn]):
         """One where the condition holds, the other elsewhere."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Pen(Generic[Drawn]):
     """Draws on a canvas, and remembers pieces of masks. Variables are given most significant first."""
 
-    canvas: Canvas[Drawn]
-    _pieces: dict[tuple[int, int, int, int], Drawn] = field(default_factory=dict)
+    def __init__(self, canvas: Canvas[Drawn]) -> None:
+        """Nothing drawn so far."""
+        self.canvas = canvas
+        self._pieces: dict[tuple[int, int, int, int], Drawn] = {}
 
     def coded(self, variables: range, codes: Sequence[bool]) -> Drawn:
         """The numbers whose code is true; there are as many codes as numbers."""

@@ -7,7 +7,6 @@ the same object, whichever ruleset they come from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ruleset_lint.model.rule import Rule
@@ -33,14 +32,15 @@ class _Condition(NamedTuple):
     known: dict[tuple[str, ...], Formula]
 
 
-@dataclass(frozen=True, slots=True)
 class Meanings:
     """Formulas of many rules, of one ruleset or several."""
 
-    shapes: dict[tuple[Shape, int], tuple[_Condition, ...]] = field(default_factory=dict)
-    same: dict[Formula, Formula] = field(default_factory=dict)  # one object for all that are equal
-    wholes: dict[tuple[int, ...], Formula] = field(default_factory=dict)  # by the identity of the conditions
-    parameters: dict[tuple[str, bool, int], dict[tuple[str, ...], Formula]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        """Nothing read so far."""
+        self.shapes: dict[tuple[Shape, int], tuple[_Condition, ...]] = {}
+        self.same: dict[Formula, Formula] = {}  # one object for all that are equal
+        self.wholes: dict[tuple[int, ...], Formula] = {}  # by the identity of the conditions
+        self.parameters: dict[tuple[str, bool, int], dict[tuple[str, ...], Formula]] = {}
 
     def of(self, rule: Rule) -> Formula:
         """The same as `formula_of`, faster."""

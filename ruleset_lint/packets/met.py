@@ -6,7 +6,6 @@ Unlike `rules_on_way` it looks no further than a rule that takes all of the pack
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset, Table
@@ -16,12 +15,12 @@ from ruleset_lint.packets.sketch import Answer, Sketch
 from ruleset_lint.packets.walk import bottom_up
 
 
-@dataclass(slots=True)
 class _Seen:
     """Chain by chain the rules that packets come to and may match, and whether some leave the chain at its end."""
 
-    rules: dict[str, Sequence[Rule]] = field(default_factory=dict)
-    falls: dict[str, bool] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.rules: dict[str, Sequence[Rule]] = {}
+        self.falls: dict[str, bool] = {}
 
 
 def rules_met(ruleset: Ruleset, table: str, hook: str, sketch: Sketch) -> tuple[Rule, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ruleset_lint.packets.formula import interface_matches
 
@@ -17,8 +17,7 @@ _USUAL = ("eth0", "eth1", "eth2", "eth3", "ens3", "wlan0", "other0")
 _ENDINGS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """A name of each class, by number, in the order of the alphabet; no pattern means the one of `other`."""
 
     patterns: frozenset[str]

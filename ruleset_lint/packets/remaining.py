@@ -8,7 +8,6 @@ them. Who can say which few rules may take one of the packets asks those alone, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ruleset_lint.packets.space import PacketSet, Space
@@ -32,18 +31,19 @@ class _Taken(NamedTuple):
     back: Draw | None
 
 
-@dataclass(eq=False, slots=True)
 class Remaining:
     """Packets that entered, without those that were taken since. Rules may be known by numbers."""
 
-    space: Space
-    entered: PacketSet
-    _heaps: list[_Heap] = field(default_factory=list)  # larger ones first
-    _waiting: list[_Taken] = field(default_factory=list)  # in no heap yet
-    _sent: list[_Taken] = field(default_factory=list)  # some come back: never in a heap
-    _rules: dict[int, _Taken] = field(default_factory=dict)  # by number
-    _others: int = 0  # steps without a number
-    _asked: tuple[PacketSet, PacketSet] | None = None  # what was asked last, and the answer
+    def __init__(self, space: Space, entered: PacketSet) -> None:
+        """Nothing taken so far."""
+        self.space = space
+        self.entered = entered
+        self._heaps: list[_Heap] = []  # larger ones first
+        self._waiting: list[_Taken] = []  # in no heap yet
+        self._sent: list[_Taken] = []  # some come back: never in a heap
+        self._rules: dict[int, _Taken] = {}  # by number
+        self._others = 0  # steps without a number
+        self._asked: tuple[PacketSet, PacketSet] | None = None  # what was asked last, and the answer
 
     def among(self, packets: PacketSet, near: int | None = None) -> PacketSet:
         """Those of some packets that remain; `near`: as bits the numbers of all rules that may take one of them."""

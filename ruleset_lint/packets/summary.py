@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -95,8 +94,7 @@ def interface_patterns(ruleset: Ruleset) -> set[str]:
     return found
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """Packets by their verdict, those that come back, what has become of all of them, and what happened on the way.
 
     `asked` is all that the sets depend on, `counted` the variables of questions that are asked anew each time.
@@ -116,20 +114,20 @@ class Summary:
         return self.decisions.whole(self.space)
 
 
-@dataclass(eq=False, slots=True)
 class _Flow:
     """The packets of a chain between two of its rules, and the chains that it may call."""
 
-    reading: Reading
-    chains: Container[str]
-    known: Mapping[str, Summary]
-    here: Remaining
-    store: Store = field(default_factory=Store)
-    returned: list[PacketSet] = field(default_factory=list)
-    decisions: Decisions = field(default_factory=Decisions)
-    events: defaultdict[Note | Translate, list[PacketSet]] = field(default_factory=lambda: defaultdict(list))
-    asked: set[Hashable] = field(default_factory=set)
-    counted: set[int] = field(default_factory=set)
+    def __init__(self, reading: Reading, chains: Container[str], known: Mapping[str, Summary], here: Remaining) -> None:
+        self.reading = reading
+        self.chains = chains
+        self.known = known
+        self.here = here
+        self.store = Store()
+        self.returned: list[PacketSet] = []
+        self.decisions = Decisions()
+        self.events: defaultdict[Note | Translate, list[PacketSet]] = defaultdict(list)
+        self.asked: set[Hashable] = set()
+        self.counted: set[int] = set()
 
 
 def summaries(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from typing import Generic, TypeVar, overload
@@ -14,23 +13,27 @@ Node_co = TypeVar("Node_co", covariant=True)
 Values = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class LineForm(Generic[Node_co]):
     """What lines have in common: the type of their nodes, and how a node is made of a line's values.
 
     Compared by identity: a document has one of each.
     """
 
-    kind: type
-    node: Callable[[Values], Node_co]
+    __slots__ = ("kind", "node")
+
+    def __init__(self, kind: type, node: Callable[[Values], Node_co]) -> None:
+        """The type of the nodes, and what makes one of values."""
+        self.kind = kind
+        self.node = node
 
 
-@dataclass(frozen=True, eq=False)
 class Nodes(Sequence[Node_co]):
     """The nodes of a document's lines: a file of 100,000 has them as forms and values, side by side."""
 
-    forms: Sequence[LineForm[Node_co]]
-    values: Sequence[Values]
+    def __init__(self, forms: Sequence[LineForm[Node_co]], values: Sequence[Values]) -> None:
+        """A form and values for each line."""
+        self.forms = forms
+        self.values = values
 
     def __len__(self) -> int:
         return len(self.forms)

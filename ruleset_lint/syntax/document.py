@@ -39,15 +39,18 @@ class Line(NamedTuple, Generic[Node_co]):
     node: Node_co
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Lines(Sequence[Line[Node_co]]):
     """Lines that are made when they are asked for: a file of 100,000 has them as nodes and the offsets they begin at.
 
     `starts` has one more offset than there are nodes: the end of the text.
     """
 
-    nodes: Nodes[Node_co]
-    starts: Sequence[int]
+    __slots__ = ("nodes", "starts")
+
+    def __init__(self, nodes: Nodes[Node_co], starts: Sequence[int]) -> None:
+        """The nodes, and where their lines start."""
+        self.nodes = nodes
+        self.starts = starts
 
     def __len__(self) -> int:
         return len(self.nodes)

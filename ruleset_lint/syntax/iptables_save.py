@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from ruleset_lint.syntax.columns import LineForm, Nodes, Values
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Lines, Unparsed
@@ -32,18 +31,18 @@ _PLAIN_TABLE = re.compile(r"\*[a-z]+")
 _BRACKET = re.compile(r"\[[^:\]]+:[^\]]+\]")  # what stands between is looked at with --counters only
 
 
-@dataclass(slots=True)
 class _Reader:
     """A document while it is read: a form, values and an end for each line so far, and what was learnt from them."""
 
-    text: str
-    forms: list[LineForm[Node]] = field(default_factory=list)
-    values: list[Values] = field(default_factory=list)
-    starts: list[int] = field(default_factory=lambda: [0])
-    patterns: PatternReader = field(default_factory=PatternReader)
-    learner: Learner = field(default_factory=Learner)
-    rules: dict[tuple[Pattern, bool], LineForm[Node]] = field(default_factory=dict)
-    others: dict[type, LineForm[Node]] = field(default_factory=dict)
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.forms: list[LineForm[Node]] = []
+        self.values: list[Values] = []
+        self.starts: list[int] = [0]
+        self.patterns = PatternReader()
+        self.learner = Learner()
+        self.rules: dict[tuple[Pattern, bool], LineForm[Node]] = {}
+        self.others: dict[type, LineForm[Node]] = {}
 
 
 def parse(path: str, text: str) -> Document[Node]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import NamedTuple, cast
 
@@ -43,14 +42,16 @@ class Item(NamedTuple):
     text: str | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Pattern:
     """The words that rules have in common. Patterns are compared by identity: a document has one a shape."""
 
-    items: tuple[Item, ...]
+    __slots__ = ("items",)
+
+    def __init__(self, items: tuple[Item, ...]) -> None:
+        """The words of a rule, one of a kind or a value."""
+        self.items = items
 
 
-@dataclass(frozen=True, slots=True)
 class PatternReader:
     """Reads rule lines, and remembers their patterns from line to line.
 
@@ -58,8 +59,10 @@ class PatternReader:
     values finds that it is an option.
     """
 
-    words: dict[str, str] = field(default_factory=lambda: {word: word for word in MEANINGFUL})
-    patterns: dict[tuple[str | None, ...], tuple[Pattern, Pick]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        """Nothing read so far."""
+        self.words: dict[str, str] = {word: word for word in MEANINGFUL}
+        self.patterns: dict[tuple[str | None, ...], tuple[Pattern, Pick]] = {}
 
     def read(self, line: str) -> tuple[Pattern, tuple[str, ...]]:
         """The pattern of a line of words, and the values that fill it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from operator import methodcaller
 from typing import NamedTuple
 
@@ -50,24 +49,25 @@ class Scanner(NamedTuple):
     ways: dict[int | None, tuple[LineForm[Node], Take]]
 
 
-@dataclass(slots=True)
 class _Branch:
     """A place in the tree: the pieces that may come next, and the way that ends here."""
 
-    depth: int = 0
-    next: dict[str, _Branch] = field(default_factory=dict)
-    way: Way | None = None
+    def __init__(self, depth: int = 0) -> None:
+        self.depth = depth
+        self.next: dict[str, _Branch] = {}
+        self.way: Way | None = None
 
 
-@dataclass(slots=True)
 class Learner:
     """Collects the ways of a document, and says when a new scanner is worth its making."""
 
-    ways: dict[tuple[str, ...], Way] = field(default_factory=lambda: {_CHAINS.pieces: _CHAINS})
-    seen: set[tuple[Pattern, bool, bool]] = field(default_factory=set)
-    examples: list[tuple[Pattern, LineForm[Node], str]] = field(default_factory=list)  # of ways to come, for few files
-    unscanned: int = 0  # lines read word by word since the last scanner was made
-    fresh: bool = True  # whether there is more to know than then
+    def __init__(self) -> None:
+        """Nothing learnt so far."""
+        self.ways: dict[tuple[str, ...], Way] = {_CHAINS.pieces: _CHAINS}
+        self.seen: set[tuple[Pattern, bool, bool]] = set()
+        self.examples: list[tuple[Pattern, LineForm[Node], str]] = []  # of ways to come, for few files
+        self.unscanned = 0  # lines read word by word since the last scanner was made
+        self.fresh = True  # whether there is more to know than then
 
     def learn(self, node: Node, form: LineForm[Node], line: str) -> None:
         """Remember how a line looks that was read word by word."""
