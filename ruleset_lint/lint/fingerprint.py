@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import bisect
-import hashlib
 import re
 from collections import Counter
 from functools import lru_cache
+from importlib import import_module
 
 from ruleset_lint.lint.finding import Place
 from ruleset_lint.syntax.document import Document
@@ -20,12 +20,19 @@ _COUNTERS = re.compile(
 )
 
 
-def fingerprint(key: str, place: Place, seen: Counter[str]) -> str:
-    """32 hexadecimal digits from a key (rule and file), the table and the line's text; `seen` tells equals apart."""
+def identity(key: str, place: Place, seen: Counter[str]) -> tuple[str, int]:
+    """A key (rule and file), the table and the line's text; and which of several equals it is, by `seen`."""
     document = place.document
     text = "\n".join((key, _table_at(document, place.span.start), _normal_line(document, place.span.start)))
     seen[text] += 1
-    return hashlib.sha256(encode(f"{text}\n{seen[text]}")).hexdigest()[:32]
+    return text, seen[text]
+
+
+def fingerprint(identity: tuple[str, int]) -> str:
+    """32 hexadecimal digits of an identity. Few formats print them: what makes them is imported when asked for."""
+    text, number = identity
+    digest: str = import_module("hashlib").sha256(encode(f"{text}\n{number}")).hexdigest()
+    return digest[:32]
 
 
 def _normal_line(document: Document[object], offset: int) -> str:

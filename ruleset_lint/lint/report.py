@@ -10,7 +10,7 @@ from typing import NamedTuple, overload
 from ruleset_lint.lint.engine import Hit, Outcome
 from ruleset_lint.lint.facts import TITLES
 from ruleset_lint.lint.finding import Confidence, Fix, Place, Safety, Severity
-from ruleset_lint.lint.fingerprint import fingerprint
+from ruleset_lint.lint.fingerprint import fingerprint, identity
 from ruleset_lint.lint.rules import RuleInfo
 from ruleset_lint.syntax.document import Document
 from ruleset_lint.text import Edit, Position, Span
@@ -92,7 +92,7 @@ class ReportedFix(NamedTuple):
 class ReportedFinding(NamedTuple):
     """A finding, at one place or, where files of a host have the same cause, at several: the others are `related`.
 
-    `fingerprint` stays the same when lines move or counters change, and no two in a report are equal.
+    `identity` is what its fingerprint is made of.
     """
 
     rule: str
@@ -106,10 +106,15 @@ class ReportedFinding(NamedTuple):
     end_column: int
     related: tuple[ReportedPlace, ...]
     fix: ReportedFix | None
-    fingerprint: str
+    identity: tuple[str, int]
     help: tuple[str, ...]
     note: str
     frame: Frame
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that stay the same when lines move or counters change; no two in a report are equal."""
+        return fingerprint(self.identity)
 
 
 class SkippedRule(NamedTuple):
@@ -227,10 +232,10 @@ def _findings(causes: Iterable[Sequence[Hit]]) -> Iterator[ReportedFinding]:
     seen: Counter[str] = Counter()
     for hits in causes:
         place = hits[0].finding.place
-        yield _reported(hits, fingerprint(f"{hits[0].rule.id} {place.document.path}", place, seen))
+        yield _reported(hits, identity(f"{hits[0].rule.id} {place.document.path}", place, seen))
 
 
-def _reported(hits: Sequence[Hit], mark: str) -> ReportedFinding:
+def _reported(hits: Sequence[Hit], mark: tuple[str, int]) -> ReportedFinding:
     hit, finding = hits[0], hits[0].finding
     place = _place(finding.place)
     return ReportedFinding(
@@ -245,7 +250,7 @@ def _reported(hits: Sequence[Hit], mark: str) -> ReportedFinding:
         end_column=place.end_column,
         related=tuple(map(_place, _related(hits))),
         fix=_fix(finding.fix, hits) if finding.fix else None,
-        fingerprint=mark,
+        identity=mark,
         help=finding.help,
         note=place.note,
         frame=place.frame,
