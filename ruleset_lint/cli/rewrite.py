@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ruleset_lint.cli.diff import diff
@@ -34,7 +33,7 @@ def run(request: RewriteRequest) -> int:
         prepared = prepare(request.subject)
         host = _only_host(prepared)
         if request.conntrack:
-            host = replace(host, conntrack=read_dump(request.conntrack))
+            host = host._replace(conntrack=read_dump(request.conntrack))
         planned = plan(host, _wishes(request, prepared))
         written = _write(request, host, planned)
     except (*ERRORS, ServiceError, SizeError, RateError, PathError) as error:

@@ -33,8 +33,7 @@ def with_settings(host: Host, given: Sequence[Source], reader: SysctlReader | No
     parsed = _parsed(sources)
     applied = parsed.sysctl if reader is None else sysctl_order(parsed.sysctl, reader)
     left_out = [one for one in parsed.sysctl if one not in applied and _is_conf(one)]
-    return replace(
-        host,
+    return host._replace(
         services=parsed.services if parsed.services or complete else None,
         sysctl=sysctls(applied) if parsed.sysctl or complete else None,
         modprobe=module_options(_in_order(parsed.modprobe)) if parsed.modprobe or complete else None,

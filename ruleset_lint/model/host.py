@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ruleset_lint.model.entries import ConntrackTable
 from ruleset_lint.model.passed_over import PassedOver
@@ -13,8 +13,7 @@ from ruleset_lint.netfilter.profiles import MODERN, Profile
 from ruleset_lint.syntax.document import Document
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Host:
+class Host(NamedTuple):
     """The facts of one machine. None means not given: rules that need it are skipped. Empty means there is none.
 
     `complete` says that the tree is the whole machine, so that what is missing is missing. `documents` are all files
@@ -34,7 +33,7 @@ class Host:
     profiles: tuple[Profile, ...] = MODERN
     profile_reason: str = ""
     complete: bool = False
-    documents: tuple[Document[object], ...] = field(default=())
+    documents: tuple[Document[object], ...] = ()
     passed_over: tuple[PassedOver, ...] = ()  # files of settings that take no effect at boot
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ruleset_lint.lint.configuration import Configuration
 from ruleset_lint.lint.engine import Hit, run
@@ -24,7 +23,7 @@ def not_loadable(host: Host, rulesets: Sequence[Ruleset]) -> Iterator[Reason]:
             yield Reason(
                 "L", "a part of a ruleset, meant for --noflush, cannot be rewritten alone", "", ruleset.document.path
             )
-    outcome = run(replace(host, rulesets=tuple(rulesets)), all_rules(), Configuration(select=(_CATEGORY,)))
+    outcome = run(host._replace(rulesets=tuple(rulesets)), all_rules(), Configuration(select=(_CATEGORY,)))
     hits = [hit for hit in (*outcome.hits, *outcome.suppressed) if _breaks(hit, rulesets)]
     yield from map(_reason, hits[:_MOST])
     if not hits:
