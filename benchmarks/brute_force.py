@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from benchmarks.certain import Arrived, uncertain
@@ -159,9 +159,9 @@ class Alone:
                 continue
             seen = "" if step.hook == "PREROUTING" else leaves
             came = "" if step.hook == "POSTROUTING" else self.packet.interfaces[IN]
-            before, self.packet = self.packet, replace(self.packet, interfaces={IN: came, OUT: seen})
+            before, self.packet = self.packet, self.packet._replace(interfaces={IN: came, OUT: seen})
             end = self._table(step)
-            self.packet = replace(self.packet, interfaces=before.interfaces)
+            self.packet = self.packet._replace(interfaces=before.interfaces)
             if end != "ACCEPT":
                 return end
         return "ACCEPT"
@@ -192,7 +192,7 @@ class Alone:
         return None
 
     def _set(self, of: object, value: int) -> None:
-        self.packet = replace(self.packet, values={**self.packet.values, of: value})  # type: ignore[dict-item]
+        self.packet = self.packet._replace(values={**self.packet.values, of: value})  # type: ignore[dict-item]
 
 
 def differences(seed: int, share: float = 1.0) -> Iterator[str]:

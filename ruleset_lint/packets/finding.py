@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
@@ -62,7 +62,7 @@ class Finder:
         packet = witness(space, packets)
         if packet is None:
             raise ValueError("there is no packet in an empty set")
-        whole = replace(packet, values={of: packet.value(of) for of in space.fields})
+        whole = packet._replace(values={of: packet.value(of) for of in space.fields})
         before = self._decision(self.before, whole, about.course, verdicts[0])
         seen = whole if about.state is None else _in_state(whole, about.state)
         after = self._decision(self.after, seen, about.course, verdicts[1])
@@ -78,7 +78,7 @@ class Finder:
     def _plain(self, packet: Packet, course: str, packets: PacketSet, among: PacketSet) -> Packet:
         """The packet without what makes no difference and would be guessed, or would be of no interest."""
         usual = {of: value for of, value in packet.values.items() if of not in _ASIDE}
-        guessed = suppose(replace(packet, values=usual), course).packet
+        guessed = suppose(packet._replace(values=usual), course).packet
         kept = {
             of: value
             for of, value in packet.values.items()
@@ -86,7 +86,7 @@ class Finder:
             or guessed.values.get(of, value) != value
             or (value and (of not in _ASIDE or self._matters(of, packets, among)))
         }
-        return replace(packet, values=kept)
+        return packet._replace(values=kept)
 
     def _matters(self, of: Field, packets: PacketSet, among: PacketSet) -> bool:
         """Whether the packets are told from others by a field; that some have no hops left is of no interest."""
@@ -114,4 +114,4 @@ def _may_change(key: object) -> bool:
 
 def _in_state(packet: Packet, state: str) -> Packet:
     values = {of: value for of, value in packet.values.items() if of not in (ask.REPLY, ask.SNAT, ask.DNAT)}
-    return replace(packet, values={**values, ask.STATE: STATES.index(state)})
+    return packet._replace(values={**values, ask.STATE: STATES.index(state)})

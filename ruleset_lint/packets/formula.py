@@ -1,14 +1,15 @@
 """Formulas: what is asked of a packet, as tests of its fields joined by and, or, not. Knows no rule and no sets.
 
-A rule is turned into a formula once; a concrete packet answers it (`holds`), and so does a set of packets.
+A rule is turned into a formula once; a concrete packet answers it (`holds`), and so does a set of packets. Formulas are
+made and looked up by the thousand, so they are tuples; these are equal whatever their class, so each says its kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from ruleset_lint.netfilter.values import ADDRESS_TYPES, STATES, TCP_FLAGS
 
@@ -51,26 +52,25 @@ IN = "in"
 OUT = "out"
 
 
-@dataclass(frozen=True, slots=True)
-class Bits:
+class Bits(NamedTuple):
     """Those bits of a field that the mask has are as in `value`."""
 
     field: Field
     mask: int
     value: int
+    kind: Literal["bits"] = "bits"
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(NamedTuple):
     """The field is a number from `low` to `high`, both included; `low` above `high` holds for no packet."""
 
     field: Field
     low: int
     high: int
+    kind: Literal["between"] = "between"
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """The interface it came by (IN) or leaves by (OUT) is one that a pattern means: `eth0`, or `eth+` for a beginning.
 
     Where there is none (OUT in INPUT, IN in OUTPUT) its name is empty.
@@ -78,6 +78,7 @@ class Interface:
 
     side: str
     pattern: str
+    kind: Literal["interface"] = "interface"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,46 +93,46 @@ class Opaque:
     counts: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(NamedTuple):
     """The contrary."""
 
     of: Formula
+    kind: Literal["not"] = "not"
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(NamedTuple):
     """All of them hold; of none: always."""
 
     of: tuple[Formula, ...] = ()
+    kind: Literal["all"] = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class Some:
+class Some(NamedTuple):
     """At least one of them holds; of none: never."""
 
     of: tuple[Formula, ...] = ()
+    kind: Literal["some"] = "some"
 
 
 Formula = Bits | Between | Interface | Opaque | Not | All | Some
 ALWAYS = All()
 NEVER = Some()
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Packet:
+class Packet(NamedTuple):
     """One packet: its fields (0 where nothing is said), interfaces by IN and OUT, and answers to opaque questions."""
 
     family: int
     values: Mapping[Field, int]
-    interfaces: Mapping[str, str] = field(default_factory=dict)
-    answers: Mapping[str, bool] = field(default_factory=dict)  # by the text of the question; else no
+    interfaces: Mapping[str, str] = _NOTHING
+    answers: Mapping[str, bool] = _NOTHING  # by the text of the question; else no
 
     def value(self, of: Field) -> int:
         """The number in a field."""
         return self.values.get(of, 0)
 
-    @cached_property
+    @property
     def state(self) -> str:
         """Its state by name."""
         return STATES[self.value(STATE)]

@@ -8,7 +8,7 @@ noct_valid_new of nf_conntrack_proto_icmpv6.c, kernel 6.18.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from ruleset_lint.netfilter.values import ADDRESS_TYPES, STATES, TCP_FLAGS
@@ -90,14 +90,14 @@ def suppose(packet: Packet, course: str) -> Supposed:
         values[FLAGS] = SYN if opening else ACK
         guessed[FLAGS] = f"flags {value_text(FLAGS, values[FLAGS])}"
     if STATE not in values:
-        values[STATE] = STATES.index(likely_state(replace(packet, values=values)))
+        values[STATE] = STATES.index(likely_state(packet._replace(values=values)))
         guessed[STATE] = f"state {value_text(STATE, values[STATE])}"
     sides = {"incoming": (IN,), "outgoing": (OUT,)}.get(course, (IN, OUT))
     unknown: set[Known] = {
         *(of for of in _UNKNOWN if of not in values),
         *(side for side in sides if side not in packet.interfaces),
     }
-    return Supposed(replace(packet, values=values), course, guessed, frozenset(unknown))
+    return Supposed(packet._replace(values=values), course, guessed, frozenset(unknown))
 
 
 def _facts(packet: Packet, course: str) -> list[tuple[Field, int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ruleset_lint.model.ruleset import Ruleset
@@ -252,4 +252,4 @@ def _example(case: _Case, packets: PacketSet) -> str:
 def _plain(packet: Packet) -> Packet:
     values = {of: value for of, value in packet.values.items() if of not in _UNSAID}
     answers = {text: answer for text, answer in packet.answers.items() if text != LOADED_BY_NFT.text}
-    return replace(packet, values=values, answers=answers)
+    return packet._replace(values=values, answers=answers)
