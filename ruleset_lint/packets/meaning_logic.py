@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from ruleset_lint.packets.formula import ALWAYS, NEVER, All, Between, Bits, Field, Formula, Not, Some, equal
 
 
 def all_of(*formulas: Formula) -> Formula:
     """All of them at once, each asked once; what always holds is left out."""
-    found = dict.fromkeys(_flat(All, formulas))
+    found = _flat(All, formulas)
     if NEVER in found:
         return NEVER
     return next(iter(found)) if len(found) == 1 else All(tuple(found))
@@ -17,18 +17,21 @@ def all_of(*formulas: Formula) -> Formula:
 
 def some_of(*formulas: Formula) -> Formula:
     """At least one of them, each asked once; what never holds is left out."""
-    found = dict.fromkeys(_flat(Some, formulas))
+    found = _flat(Some, formulas)
     if ALWAYS in found:
         return ALWAYS
     return next(iter(found)) if len(found) == 1 else Some(tuple(found))
 
 
-def _flat(kind: type[All | Some], formulas: Iterable[Formula]) -> Iterator[Formula]:
+def _flat(kind: type[All | Some], formulas: Iterable[Formula]) -> dict[Formula, None]:
+    """Those that are joined already one by one, each once and in order."""
+    found: dict[Formula, None] = {}
     for formula in formulas:
         if isinstance(formula, kind):
-            yield from formula.of
+            found.update(dict.fromkeys(formula.of))
         else:
-            yield formula
+            found[formula] = None
+    return found
 
 
 def contrary(formula: Formula) -> Formula:
@@ -56,7 +59,8 @@ def bits(of: Field, mask: int, value: int) -> Formula:
 
 def among(of: Field, ranges: Iterable[tuple[int, int]]) -> Formula:
     """The field is a number of one of the ranges; ranges that meet are one, those the wrong way round are none."""
-    return some_of(*(_between(of, low, high) for low, high in _joined(ranges)))
+    found = tuple([_between(of, low, high) for low, high in _joined(ranges)])
+    return found[0] if len(found) == 1 else Some(found)
 
 
 def _between(of: Field, low: int, high: int) -> Formula:
@@ -65,14 +69,18 @@ def _between(of: Field, low: int, high: int) -> Formula:
     return ALWAYS if low <= 0 and high >= (1 << of.bits) - 1 else Between(of, low, high)
 
 
-def _joined(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
     first, last = 0, -2
-    for low, high in sorted(span for span in ranges if span[0] <= span[1]):
+    for low, high in sorted(ranges):
+        if low > high:
+            continue
         if low <= last + 1:
             last = max(last, high)
             continue
         if last >= first:
-            yield first, last
+            found.append((first, last))
         first, last = low, high
     if last >= first:
-        yield first, last
+        found.append((first, last))
+    return found

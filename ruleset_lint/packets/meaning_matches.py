@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from ruleset_lint.model.rule import Rule, Test
 from ruleset_lint.model.shape import Part, Use
 from ruleset_lint.packets.formula import ALWAYS, Formula
@@ -23,12 +26,21 @@ _ICMP = {4: 1, 6: 58}
 
 def match_formula(rule: Rule, part: Part) -> Formula:
     """What a match asks; what does not read is a question of its own."""
-    if part.entry is None:
-        return question(rule, part)
+    return match_reader(part)(rule)
+
+
+def match_reader(part: Part) -> Callable[[Rule], Formula]:
+    """The same, for many rules of a shape."""
+    if part.entry is None or part.name == "policy":
+        return partial(_read, part, part)
     order = [option.name for option in part.entry.options]
     uses = sorted(part.uses, key=lambda use: order.index(use.option.name))  # in any order they ask the same
+    return partial(_read, part, part._replace(uses=tuple(uses)))
+
+
+def _read(part: Part, in_order: Part, rule: Rule) -> Formula:
     try:
-        return _match(rule, part if part.name == "policy" else part._replace(uses=tuple(uses)))
+        return _match(rule, in_order) if part.entry else question(rule, part)
     except (ValueError, IndexError):
         return question(rule, part)
 

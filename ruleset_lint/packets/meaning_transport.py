@@ -35,12 +35,15 @@ _SYN = (frozenset({"FIN", "SYN", "RST", "ACK"}), frozenset({"SYN"}))
 
 def transport_formula(rule: Rule, part: Part) -> Formula:
     """What a match on the transport header asks. Raises ValueError if a value does not read."""
-    strict = all_of(WHOLE, *(_option(rule, part, use) for use in part.uses))
+    every = [_option(rule, part, use) for use in part.uses]
+    strict = all_of(WHOLE, *every)
     if part.name not in ("tcp", "udp") or part.use("--tcp-option") or all(_is_empty(rule, use) for use in part.uses):
         return strict
     # iptables-nft 1.8.9 makes these into expressions of its own, and leaves out what it takes for saying nothing, a
     # `!` before it as well (add_nft_tcp, add_nft_udp); measured
-    told = [_option(rule, part, use) for use in part.uses if not _is_left_out(rule, use)]
+    told = [asks for asks, use in zip(every, part.uses, strict=True) if not _is_left_out(rule, use)]
+    if len(told) == len(every):
+        return strict
     native = all_of(WHOLE, *told) if told else ALWAYS
     return strict if native == strict else some_of(strict, all_of(LOADED_BY_NFT, native))
 
