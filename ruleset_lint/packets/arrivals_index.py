@@ -14,8 +14,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ruleset_lint.packets.arrivals_spans import spans_of
+from ruleset_lint.packets.arrivals_spans import Spans, spans_of
 from ruleset_lint.packets.formula import (
     All,
     Between,
@@ -42,7 +43,7 @@ class _Column:
     of: Field | str
     family: int
     values: Sequence[int | str]  # all there are, if they are few
-    rules: int
+    rules: int = 0  # those that have a condition
     asked: list[tuple[Formula, int]] = field(default_factory=list)  # one by one, with the rules that ask it
     borders: list[int] = field(default_factory=list)
     turning: list[tuple[int, ...]] = field(default_factory=list)  # rules that are met from there on, or no longer
@@ -126,16 +127,10 @@ class Index:
     def __init__(self, formulas: Sequence[Formula], family: int, names: Sequence[str]) -> None:
         """Sort the conditions; `names` are one of each class of interfaces, and the empty one."""
         self.all = (1 << len(formulas)) - 1
-        self.conditions: list[Conditions] = []
-        grouped: defaultdict[Field | str, dict[Formula, list[int]]] = defaultdict(dict)
-        same: dict[Formula, Formula] = {}
-        for number, formula in enumerate(formulas):
-            by_key, left = sorted_by_key(formula)
-            for key, condition in by_key.items():
-                one = by_key[key] = same.setdefault(condition, condition)
-                grouped[key].setdefault(one, []).append(number)
-            self.conditions.append((by_key, left))
-        self.columns = {key: _column(key, family, conditions, names) for key, conditions in grouped.items()}
+        sorting = _Sorting()
+        self.conditions: list[Conditions] = [sorting.taken(number, formula) for number, formula in enumerate(formulas)]
+        self.spans: dict[int, Spans | None] = {}  # by the identity of a condition about a wide field
+        self.columns = {key: _column(key, family, asked, names, self.spans) for key, asked in sorting.by_key().items()}
         self._columns = [(key, column, column.failing_at) for key, column in self.columns.items()]
         self.plain = _bits(number for number, (_, left) in enumerate(self.conditions) if not left)
         self._known: dict[int, tuple[int, int]] = {}  # by the identity of a condition
@@ -170,6 +165,53 @@ class Index:
         return found
 
 
+class _Condition(NamedTuple):
+    """A condition of a field or side, or of neither, and the rules that have it."""
+
+    of: Field | str | None
+    condition: Formula
+    rules: list[int]
+
+
+@dataclass(eq=False, slots=True)
+class _Sorting:
+    """All conditions of rules, equal ones together; parts of formulas are known by identity, as many have the same."""
+
+    same: dict[Formula, _Condition] = field(default_factory=dict)
+    known: dict[int, _Condition] = field(default_factory=dict)
+
+    def taken(self, number: int, formula: Formula) -> Conditions:
+        """The conditions of a rule, which are noted."""
+        found: dict[Field | str, _Condition] = {}
+        left: list[Formula] = []
+        for part in formula.of if isinstance(formula, All) else (formula,):
+            one = self.known.get(id(part))
+            if one is None:
+                one = self.known[id(part)] = self._equal(part)
+            key = one.of
+            if key is None:
+                left.append(part)
+            else:
+                found[key] = self._equal(All((found[key].condition, part))) if key in found else one
+        for one in found.values():
+            one.rules.append(number)
+        return {key: one.condition for key, one in found.items()}, tuple(left)
+
+    def _equal(self, formula: Formula) -> _Condition:
+        found = self.same.get(formula)
+        if found is None:
+            found = self.same[formula] = _Condition(key_of(formula), formula, [])
+        return found
+
+    def by_key(self) -> Mapping[Field | str, Sequence[_Condition]]:
+        """The conditions of each field or side."""
+        result: defaultdict[Field | str, list[_Condition]] = defaultdict(list)
+        for one in self.same.values():
+            if one.of is not None and one.rules:
+                result[one.of].append(one)
+        return result
+
+
 def sorted_by_key(formula: Formula) -> Conditions:
     """A formula's conditions, sorted."""
     found: dict[Field | str, Formula] = {}
@@ -199,18 +241,23 @@ def key_of(formula: Formula) -> Field | str | None:
             return keys.pop() if len(keys) == 1 else None
 
 
-def _column(of: Field | str, family: int, conditions: Mapping[Formula, Sequence[int]], names: Sequence[str]) -> _Column:
+def _column(
+    of: Field | str, family: int, asked: Sequence[_Condition], names: Sequence[str], known: dict[int, Spans | None]
+) -> _Column:
     narrow = isinstance(of, Field) and of.bits <= _NARROW
     values: Sequence[int | str] = names if isinstance(of, str) else range(1 << of.bits) if narrow else ()
-    result = _Column(of, family, values, _bits(number for numbers in conditions.values() for number in numbers))
+    result = _Column(of, family, values)
     turning: defaultdict[int, list[int]] = defaultdict(list)
     failing = 0
-    for formula, numbers in conditions.items():
-        spans = spans_of(formula, of.bits) if isinstance(of, Field) and of.bits > _NARROW else None
+    for _, formula, numbers in asked:
+        bits, spans = _bits(numbers), None
+        result.rules |= bits
+        if isinstance(of, Field) and not narrow:
+            spans = known[id(formula)] = spans_of(formula, of.bits)
         if spans is None:
-            result.asked.append((formula, _bits(numbers)))
+            result.asked.append((formula, bits))
             continue
-        failing |= _bits(numbers)
+        failing |= bits
         for first, last in spans:
             turning[first] += numbers
             turning[last + 1] += numbers

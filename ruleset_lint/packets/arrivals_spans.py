@@ -23,14 +23,22 @@ def spans_of(formula: Formula, bits: int) -> Spans | None:
             found = spans_of(of, bits)
             return None if found is None else _others(found, whole)
         case Some(of):
-            every = [spans_of(one, bits) for one in of]
-            known = [one for one in every if one is not None]
-            return _joined(span for one in known for span in one) if len(known) == len(every) else None
+            return _of_some(of, bits)
         case All(of):
             found = spans_of(Some(tuple(map(Not, of))), bits)
             return None if found is None else _others(found, whole)
         case Interface() | Opaque():
             return None
+
+
+def _of_some(formulas: Iterable[Formula], bits: int) -> Spans | None:
+    every: list[tuple[int, int]] = []
+    for one in formulas:
+        spans = spans_of(one, bits)
+        if spans is None:
+            return None
+        every += spans
+    return _joined(every)
 
 
 def _masked(mask: int, value: int, whole: int) -> Spans | None:
