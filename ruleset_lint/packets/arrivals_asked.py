@@ -47,14 +47,13 @@ class Asked:
         said: Iterable[tuple[Field | str, int | str]] = (*packet.values.items(), *packet.interfaces.items())
         for key, value in said:
             asked = tests.get(key)
-            if asked is None:
-                continue
-            _, _, borders, known = asked
-            place = bisect_right(borders, value) if borders and isinstance(value, int) else value
-            told = known.get(place)
-            if told is None:
-                told = known[place] = self._otherwise(asked, packet)
-            answers |= told
+            if asked is not None:
+                _, _, borders, known = asked
+                place = bisect_right(borders, value) if borders and isinstance(value, int) else value
+                told = known.get(place)
+                if told is None:
+                    told = known[place] = self._otherwise(asked, packet)
+                answers |= told
         found = self._known.get(answers)
         if found is None:
             found = self._known[answers] = holds(self._formula, packet)

@@ -53,13 +53,11 @@ class _Column:
 
     def failing(self, value: int | str) -> int:
         """The rules whose condition a value does not meet."""
-        found = self.failing_at.get(value)
-        if found is None:
-            found = self._asked(value)
-            if isinstance(value, int):
-                found |= self._between(value)
-            if not (isinstance(self.of, Field) and self.of.bits > _REMEMBERED):
-                self.failing_at[value] = found
+        found = self._between(value) if isinstance(value, int) else 0
+        if self.asked:
+            found |= self._asked(value)
+        if isinstance(self.of, str) or self.of.bits <= _REMEMBERED:
+            self.failing_at[value] = found
         return found
 
     def missing(self, condition: Formula) -> tuple[int, int]:
@@ -86,7 +84,7 @@ class _Column:
         nowhere, somewhere = -1, 0
         for value in self.values:
             if holds(condition, _with(self.of, value, self.family)):
-                failing = self.failing(value)
+                failing = self.failing_at.get(value) or self.failing(value)
                 nowhere &= failing
                 somewhere |= failing
         return nowhere & self.rules, somewhere
@@ -101,9 +99,9 @@ class _Column:
 
     def _asked(self, value: int | str) -> int:
         result = 0
-        packet = _with(self.of, value, self.family) if self.asked else None
+        packet = _with(self.of, value, self.family)
         for formula, rules in self.asked:
-            if packet and not holds(formula, packet):
+            if not holds(formula, packet):
                 result |= rules
         return result
 
@@ -131,17 +129,23 @@ class Index:
         self.conditions: list[Conditions] = [sorting.taken(number, formula) for number, formula in enumerate(formulas)]
         self.spans: dict[int, Spans | None] = {}  # by the identity of a condition about a wide field
         self.columns = {key: _column(key, family, asked, names, self.spans) for key, asked in sorting.by_key().items()}
-        self._columns = [(key, column, column.failing_at) for key, column in self.columns.items()]
+        told = [(key, column, column.failing_at) for key, column in self.columns.items()]
+        self._fields = [(key, column, known) for key, column, known in told if isinstance(key, Field)]
+        self._sides = [(key, column, known) for key, column, known in told if isinstance(key, str)]
         self.plain = _bits(number for number, (_, left) in enumerate(self.conditions) if not left)
         self._known: dict[int, tuple[int, int]] = {}  # by the identity of a condition
 
     def meeting(self, values: Mapping[Field, int], interfaces: Mapping[str, str]) -> int:
         """The rules whose conditions about single fields a packet meets."""
         failing = 0
-        for key, column, known in self._columns:
-            value = interfaces.get(key, "") if isinstance(key, str) else values.get(key, 0)
+        for of, column, known in self._fields:
+            value = values.get(of, 0)
             found = known.get(value)
             failing |= column.failing(value) if found is None else found
+        for side, column, known in self._sides:
+            name = interfaces.get(side, "")
+            found = known.get(name)
+            failing |= column.failing(name) if found is None else found
         return self.all & ~failing
 
     def apart(self, number: int) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Table
@@ -89,8 +90,9 @@ def _begin(reading: Reading, table: Table, chains: Sequence[str], entries: Mappi
     formulas = [reading.meaning(rule) for rule in rules]
     numbers = {rule.number: number for number, rule in enumerate(rules)}
     names = [name for name in reading.space.names.names if name]
-    maker = Maker(reading.space.family, names, random.Random(0))  # noqa: S311 - the same packets each time
     index = Index(formulas, reading.space.family, reading.space.names.names)
+    chance = random.Random(0)  # noqa: S311 - the same packets each time
+    maker = Maker(reading.space.family, names, chance, index.spans)
     return Walks(
         reading,
         table,
@@ -127,10 +129,7 @@ def made_for(walks: Walks, number: int, but: int | None = None) -> tuple[Packet,
     if but is not None:
         conditions += _contrary(walks, but, number)
     made = walks.maker.packet(conditions, walks.table.name, hook)
-    if made is None:
-        return None
-    answers = dict.fromkeys(made.answers, True)
-    return Packet(walks.reading.space.family, made.values, made.interfaces, answers), hook, calls
+    return None if made is None else (made, hook, calls)
 
 
 def _contrary(walks: Walks, number: int, wanted: int) -> Sequence[Conditions]:
@@ -161,67 +160,86 @@ def _way(walks: Walks, rule: Rule) -> tuple[str, list[int]] | None:
     return None
 
 
+class _Frame(NamedTuple):
+    """A chain that a packet is in: the number of the next rule, and as bits those from there on that it may match."""
+
+    place: int
+    here: int
+    end: int
+    chain: str
+
+
 @dataclass(eq=False, slots=True)
 class _Led:
     """A packet on its way, the rules that it matched, with what it was then, and how far it came in chains."""
 
     packet: Packet
     meeting: int
+    frames: list[_Frame] = field(default_factory=list)
     matched: list[tuple[int, Packet]] = field(default_factory=list)
     reached: list[tuple[str, int]] = field(default_factory=list)
 
 
 def _lead(walks: Walks, packet: Packet, hook: str, wanted: int) -> None:
     """Lead a packet that is meant for a rule past all rules, and note what it finds if there can be such a packet."""
+    if not walks.entries[hook].holds(packet):
+        return
     led = _Led(packet, walks.index.meeting(packet.values, packet.interfaces))
-    _pass(walks, led, hook)
-    if walks.entries[hook].holds(packet):
-        for number, at in led.matched:
-            walks.found.setdefault(number, at)
-        for chain, number in led.reached:
-            walks.reached[chain] = max(number, walks.reached.get(chain, 0))
-        if led.matched and wanted not in walks.found:
-            walks.lost[wanted] = led.matched[-1]
+    _enter(walks, led, hook)
+    _pass(walks, led)
+    for number, at in led.matched:
+        walks.found.setdefault(number, at)
+    for chain, number in led.reached:
+        if number > walks.reached.get(chain, -1):
+            walks.reached[chain] = number
+    if led.matched and wanted not in walks.found:
+        walks.lost[wanted] = led.matched[-1]
 
 
-def _pass(walks: Walks, led: _Led, hook: str) -> None:
-    frames = [_chain(walks, hook)]
+def _pass(walks: Walks, led: _Led) -> None:
+    frames, conditions = led.frames, walks.index.conditions
     while frames and len(led.reached) < _STEPS:
-        place, end, chain = frames.pop()
-        here = (led.meeting >> place) & ((1 << (end - place)) - 1)
+        place, here, end, chain = frames.pop()
         if not here:
             led.reached.append((chain, end))
             continue
-        number = place + (here & -here).bit_length() - 1
+        passed = (here & -here).bit_length()
+        number = place + passed - 1
         led.reached.append((chain, number))
-        frames.append((number + 1, end, chain))
-        if all(holds(part, led.packet) for part in walks.index.conditions[number][1]):
+        frames.append(_Frame(place + passed, here >> passed, end, chain))
+        left = conditions[number][1]
+        if not left or all(holds(part, led.packet) for part in left):
             led.matched.append((number, led.packet))
-            if not _done(walks, led, number, frames):
+            if not _done(walks, led, number):
                 return
 
 
-def _chain(walks: Walks, name: str) -> tuple[int, int, str]:
-    start = walks.starts[name]
-    return start, start + len(walks.table.chains[name].rules), name
+def _enter(walks: Walks, led: _Led, chain: str) -> None:
+    start = walks.starts[chain]
+    end = start + len(walks.table.chains[chain].rules)
+    led.frames.append(_Frame(start, _between(led.meeting, start, end), end, chain))
 
 
-def _done(walks: Walks, led: _Led, number: int, frames: list[tuple[int, int, str]]) -> bool:
+def _between(bits: int, start: int, end: int) -> int:
+    return (bits >> start) & ((1 << (end - start)) - 1)
+
+
+def _done(walks: Walks, led: _Led, number: int) -> bool:
     """Do what a rule does; whether the packet goes on in the table."""
     for step in walks.steps(number):
-        if step.asks != ALWAYS and not holds(step.asks, led.packet):
+        if step.asks is not ALWAYS and not holds(step.asks, led.packet):
             continue
         for effect in step.effects:
             match effect:
                 case Decide() | Translate():
                     return False
                 case Return():
-                    frames.pop()
+                    led.frames.pop()
                     return True
                 case Call(chain, goto):
                     if goto:
-                        frames.pop()
-                    frames.append(_chain(walks, chain))
+                        led.frames.pop()
+                    _enter(walks, led, chain)
                     return True
                 case Assign():
                     _assign(walks, led, effect)
@@ -232,6 +250,6 @@ def _done(walks: Walks, led: _Led, number: int, frames: list[tuple[int, int, str
 
 def _assign(walks: Walks, led: _Led, effect: Assign) -> None:
     old = led.packet.value(effect.field)
-    values = {**led.packet.values, effect.field: (old & ~effect.mask) ^ effect.value}
-    led.packet = Packet(led.packet.family, values, led.packet.interfaces, led.packet.answers)
-    led.meeting = walks.index.meeting(values, led.packet.interfaces)
+    led.packet = led.packet._replace(values={**led.packet.values, effect.field: (old & ~effect.mask) ^ effect.value})
+    led.meeting = walks.index.meeting(led.packet.values, led.packet.interfaces)
+    led.frames[:] = [one._replace(here=_between(led.meeting, one.place, one.end)) for one in led.frames]
