@@ -102,3 +102,30 @@ def test_remembered_answers_are_the_same(words: list[str], sketch: Sketch) -> No
     rules = load(parse("test", f"*filter\n{text}COMMIT\n")).rules
     answers = Answers(sketch)
     assert [answers.of(one) for one in rules] == [answer(one, sketch) for one in rules]
+
+
+VALUES = (
+    "-p tcp --dport 80", "-p tcp --dport 443", "-p tcp --dport 0x50", "-p tcp --dport http", "-p tcp --dport 080",
+    "-p tcp --dport 0", "-p tcp --dport 64999", "-p tcp --dport 65001", "-p tcp --dport 99999", "-p tcp --dport 1:1024",
+    "-p tcp ! --dport 80", "-p tcp ! --dport 81", "-p tcp ! --sport 0:65535", "-p tcp --sport 80", "-p tcp --sport 99",
+    "-p tcp -m multiport --dports 22,80", "-p tcp -m multiport --dports 22,81", "-p tcp -m multiport --ports 22,81",
+    "-p tcp -m tcp --tcp-flags SYN,ACK ACK", "-p tcp -m tcp --tcp-flags SYN,ACK SYN", "-p tcp --tcp-option 2",
+    "-s 10.1.0.0/16", "-s 192.0.2.1", "-s 0.0.0.0/0", "! -s 10.1.0.0/16", "! -s 0.0.0.0/0", "-s 11.0.0.0/8",
+    "-d 192.0.2.1 ! -s 0.0.0.0/0", "-d 192.0.2.1 ! -s 10.1.0.0/16", "-i lo", "-i eth0", "-i +", "! -i lo", "! -i +",
+    "-m conntrack --ctstate NEW", "-m conntrack --ctstate RELATED", "-m conntrack --ctstate NEW --ctdir REPLY",
+    "-m addrtype --dst-type LOCAL", "-m addrtype --dst-type BROADCAST", "-m addrtype ! --dst-type LOCAL",
+    "-p tcp -m tcp --dport 80 -m limit --limit 1/s", "-p tcp -m tcp --dport 81 -m limit --limit 1/s",
+)  # fmt: skip
+PACKETS = (
+    WEB, SYN, FROM_TEN, Sketch(), Sketch(protocol=6, destination_port=(65001, 65001)), Sketch(state="NEW"),
+    Sketch(protocol=6, destination_port=(65, 443)), Sketch(protocol=6, source_port=(80, 80), in_interface="eth0"),
+    Sketch(protocol=6, destination_port=(0, 0)), Sketch(protocol=6, source_port=(81, 99), state="ESTABLISHED"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sketch", PACKETS)
+def test_rules_that_may_match_are_those_that_do_not_answer_no(sketch: Sketch) -> None:
+    text = "".join(f"-A INPUT {one}\n" for one in VALUES)
+    ruleset = load(parse("test", f"*filter\n{text}COMMIT\n"))
+    found = [one for shape in ruleset.by_shape for one in Answers(sketch).may_match(ruleset, shape)]
+    assert found == [one for rules in ruleset.by_shape.values() for one in rules if answer(one, sketch) is not NO]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Chain, Ruleset
@@ -36,9 +37,9 @@ def may_take(ruleset: Ruleset, hook: str, packets: Conditions, state: str) -> bo
         return True
     hooks = ruleset.tables["filter"].hooks
     chains = {name for name, reached in hooks.items() if hook in reached}
-    passing = [rules for shape, rules in ruleset.by_shape.items() if _may_pass(shape, chains, rules)]
+    passing = [shape for shape, rules in ruleset.by_shape.items() if _may_pass(shape, chains, rules)]
     each = [Answers(sketch) for sketch in sketches(packets, state)]
-    found = (made for answers in each for rules in passing for made in answers.may_match(rules))
+    found = (made for answers in each for shape in passing for made in answers.may_match(ruleset, shape))
     return any(made.chain in chains and made.table == "filter" for made in found)
 
 
@@ -60,7 +61,22 @@ def _ends_closed(chain: Chain) -> bool:
 
 def reached(ruleset: Ruleset, rules: Sequence[Rule], *hooks: str) -> Iterator[Rule]:
     """Those of some rules that stand in filter below one of the hooks."""
+    places = _below(ruleset, *hooks)
+    return (made for made in rules if (made.table, made.chain) in places)
+
+
+def reached_of(ruleset: Ruleset, rules: Sequence[Rule], *hooks: str) -> Sequence[Rule]:
+    """The same of rules of one shape: often all of them do, or none."""
+    places = ruleset.places[rules[0].shape] if rules else ()
+    below = _below(ruleset, *hooks)
+    if below.issuperset(places):
+        return rules
+    return () if below.isdisjoint(places) else tuple(reached(ruleset, rules, *hooks))
+
+
+@lru_cache(maxsize=16)
+def _below(ruleset: Ruleset, *hooks: str) -> frozenset[tuple[str, str]]:
+    """The chains of filter below one of the hooks, the table before each."""
     table = ruleset.tables.get("filter")
-    chains = {name for name, found in table.hooks.items() if found.intersection(hooks)} if table else set()
-    alone = len(ruleset.tables) == 1
-    return (made for made in rules if made.chain in chains and (alone or made.table == "filter"))
+    found = table.hooks.items() if table else ()
+    return frozenset(("filter", name) for name, reaching in found if reaching.intersection(hooks))

@@ -19,7 +19,7 @@ from ruleset_lint.packets.sketch import Answer, Sketch
 from ruleset_lint.packets.untracked import fate
 from ruleset_lint.packets.walk import walk
 
-from . import _shared
+from . import _accepts, _shared
 
 _HOOKS = {"INPUT": "PREROUTING", "FORWARD": "PREROUTING", "OUTPUT": "OUTPUT"}
 _OUTSIDE = {
@@ -66,18 +66,13 @@ def established_missing(ruleset: Ruleset) -> Iterator[Finding]:
     ## Source
     iptables-extensions(8), "conntrack": ESTABLISHED is the packet of a connection that has seen packets both ways.
     """
-    candidates: list[Rule] | None = None
+    most = min(_MOST_LOOKED_AT, max(_MOST_STEPS // (len(ruleset.live_rules) + 1), 2))
     for hook in _hooks_with_rules(ruleset):
         if _lets_all_pass(ruleset, hook):
             continue
-        candidates = _candidates(ruleset) if candidates is None else candidates
-        hooks = ruleset.tables["filter"].hooks
-        here = [made for made in candidates if hook in hooks.get(made.chain, ())]
+        here = sorted(_candidates(ruleset, hook), key=attrgetter("number"))[:most]
         letting = _letting_pass(ruleset, hook) if here else ()
-        most = max(_MOST_STEPS // (len(ruleset.live_rules) + 1), 2)
-        lost = [
-            made for made in here[: min(_MOST_LOOKED_AT, most)] if _loses_what_follows(ruleset, hook, made, letting)
-        ]
+        lost = [made for made in here if _loses_what_follows(ruleset, hook, made, letting)]
         if lost:
             yield _finding(ruleset, hook, lost)
 
@@ -91,18 +86,17 @@ def _is_accept(shape: Shape) -> bool:
     return bool(shape.target and shape.target.name == "ACCEPT" and _shared.is_state_test(shape))
 
 
-def _candidates(ruleset: Ruleset) -> list[Rule]:
-    """The accepts of NEW alone, in the file's order; each list of states is read once a shape."""
+def _candidates(ruleset: Ruleset, hook: str) -> list[Rule]:
+    """The accepts of NEW alone below a hook; each list of states is read once a shape."""
     found: list[Rule] = []
     for shape, rules in ruleset.by_shape.items():
         operand = _states_operand(shape) if _is_accept(shape) else None
         if operand is not None:
-            texts = ruleset.column(shape, operand)
-            each = dict(zip(texts, rules, strict=True))
+            each = ruleset.each(shape, operand)
             wanted = {text for text, made in each.items() if _accepts_only_new(made)}
-            new = [made for made, text in zip(rules, texts, strict=True) if text in wanted] if wanted else []
-            found += [made for made in new if made.table == "filter"]
-    return sorted(found, key=lambda made: made.number)
+            new = rules if len(wanted) == len(each) else [made for made in rules if made.text(operand) in wanted]
+            found += _accepts.reached_of(ruleset, new, hook)
+    return found
 
 
 def _accepts_only_new(made: Rule) -> bool:
@@ -120,9 +114,16 @@ def _states_operand(shape: Shape) -> Operand | None:
 def _lets_all_pass(ruleset: Ruleset, hook: str) -> bool:
     """Whether every ESTABLISHED packet is accepted: no other question is left."""
     chain = ruleset.tables["filter"].chains[hook]
+    shapes = [shape for shape, places in ruleset.places.items() if ("filter", hook) in places]
+    if chain.policy != "DROP" and all(map(_is_plain_accept, shapes)):
+        return True
     if chain.policy == "DROP" and not any(map(_may_take_all, ruleset.by_shape)):
         return False
     return walk(ruleset, "filter", hook, Sketch(family=ruleset.family, state="ESTABLISHED")).must(Verdict.ACCEPT)
+
+
+def _is_plain_accept(shape: Shape) -> bool:
+    return shape.target is not None and shape.target.name == "ACCEPT"
 
 
 def _may_take_all(shape: Shape) -> bool:
@@ -131,17 +132,11 @@ def _may_take_all(shape: Shape) -> bool:
     return accepts and not shape.parameters
 
 
-def _letting_pass(ruleset: Ruleset, hook: str) -> Sequence[Sequence[Rule]] | None:
-    """What may let an ESTABLISHED packet pass, shape by shape; None if the policy does."""
-    table = ruleset.tables["filter"]
-    if table.chains[hook].policy != "DROP":
+def _letting_pass(ruleset: Ruleset, hook: str) -> Sequence[Shape] | None:
+    """The shapes of what may let an ESTABLISHED packet pass; None if the policy does."""
+    if ruleset.tables["filter"].chains[hook].policy != "DROP":
         return None
-    chains = {name for name, hooks in table.hooks.items() if hook in hooks}
-    shapes = [shape for shape in ruleset.by_shape if _may_pass_by(shape) and _may_ask_for_established(ruleset, shape)]
-    passing = [ruleset.by_shape[shape] for shape in shapes]
-    return [
-        here for rules in passing if (here := [one for one in rules if one.chain in chains and one.table == "filter"])
-    ]
+    return [shape for shape in ruleset.by_shape if _may_pass_by(shape) and _may_ask_for_established(ruleset, shape)]
 
 
 def _may_pass_by(shape: Shape) -> bool:
@@ -157,12 +152,11 @@ def _may_ask_for_established(ruleset: Ruleset, shape: Shape) -> bool:
     if len(uses) != 1:
         return True
     ((_, use),) = uses
-    each = dict(zip(ruleset.column(shape, use.operands[0]), ruleset.by_shape[shape], strict=True))
-    asked = map(_shared.matched_states, each.values())
+    asked = map(_shared.matched_states, ruleset.each(shape, use.operands[0]).values())
     return any(states is None or "ESTABLISHED" in states for states in asked)
 
 
-def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule, letting: Sequence[Sequence[Rule]] | None) -> bool:
+def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule, letting: Sequence[Shape] | None) -> bool:
     table = ruleset.tables["filter"]
     for way in ways(table, hook, made) or ():
         asked = asked_on(way)
@@ -171,14 +165,16 @@ def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule, letting: Sequen
         )
         if packets and not _is_one_packet(packets) and _is_tracked(ruleset, hook, packets):
             following = later(packets)
-            return not _may_match(letting, following) or not may_pass(ruleset, hook, following, "ESTABLISHED")
+            passes = letting is None or _may_match(ruleset, hook, letting, following)
+            return not passes or not may_pass(ruleset, hook, following, "ESTABLISHED")
     return False
 
 
-def _may_match(letting: Sequence[Sequence[Rule]] | None, packets: Conditions) -> bool:
-    """Whether one of these may be about some of the packets; much less to ask than what becomes of them."""
-    each = [Answers(sketch) for sketch in sketches(packets, "ESTABLISHED")]
-    return letting is None or any(answers.may_match(rules) for answers in each for rules in letting)
+def _may_match(ruleset: Ruleset, hook: str, letting: Sequence[Shape], packets: Conditions) -> bool:
+    """Whether a rule of these shapes may be about some of the packets; much less to ask than what becomes of them."""
+    each = [Answers(sketch) for sketch in dict.fromkeys(sketches(packets, "ESTABLISHED"))]
+    found = (answers.may_match(ruleset, shape) for answers in each for shape in letting)
+    return any(_accepts.reached_of(ruleset, rules, hook) for rules in found)
 
 
 def _is_one_packet(packets: Conditions) -> bool:
@@ -204,7 +200,7 @@ def _fix(ruleset: Ruleset, hook: str, made: Rule) -> Fix:
     chain = ruleset.chain("filter", hook)
     if not chain or not chain.rules:
         return Fix("accept ESTABLISHED", safety=Safety.MANUAL)
-    start = min(chain.rules, key=attrgetter("number")).line.span.start
+    start = ruleset.document.lines[min(map(attrgetter("number"), chain.rules)) - 1].span.start
     test = "-m state --state" if made.shape.match("state") else "-m conntrack --ctstate"
     line = f"-A {hook} {test} RELATED,ESTABLISHED -j ACCEPT"
     return Fix(f"add `{line}`", (Edit(Span(start, start), f"{line}\n"),), Safety.UNSAFE)

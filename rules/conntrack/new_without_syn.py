@@ -78,7 +78,7 @@ def new_without_syn(ruleset: Ruleset, host: Host, profiles: tuple[Profile, ...])
 def _lax(ruleset: Ruleset) -> list[Rule]:
     """The accepts of NEW packets that have no SYN, in the file's order."""
     shapes = [shape for shape in ruleset.by_shape if _accepts_tcp(shape) and _may_accept_new(ruleset, shape)]
-    found = [made for shape in shapes for made in _accepts.reached(ruleset, _new_alone(ruleset, shape), *_HOOKS)]
+    found = [made for shape in shapes for made in _accepts.reached_of(ruleset, _new_alone(ruleset, shape), *_HOOKS)]
     if found and any(map(_may_guard, ruleset.by_shape)):
         come_to = _reached(ruleset) if len(ruleset.live_rules) <= _MOST_WALKED else frozenset[int]()
         found = [made for made in found if made.number in come_to]
@@ -86,8 +86,8 @@ def _lax(ruleset: Ruleset) -> list[Rule]:
 
 
 def _may_accept_new(ruleset: Ruleset, shape: Shape) -> bool:
-    texts = (ruleset.texts(shape, operand) for operand in _accepts.operands(shape, *_shared.STATE_OPTIONS))
-    return any("NEW" in text.upper() for text in texts)
+    lists = (ruleset.each(shape, operand) for operand in _accepts.operands(shape, *_shared.STATE_OPTIONS))
+    return any("NEW" in text.upper() for each in lists for text in each)
 
 
 def _may_guard(shape: Shape) -> bool:
@@ -125,23 +125,25 @@ def _reached(ruleset: Ruleset) -> frozenset[int]:
     return frozenset(made.rule.number for found in outcomes for made in found.decisions if made.rule)
 
 
-def _new_alone(ruleset: Ruleset, shape: Shape) -> list[Rule]:
-    """The rules of a shape that accept NEW TCP packets and not ESTABLISHED ones; each pair of values is read once."""
-    protocol, *_ = _accepts.operands(shape, "-p")
-    states, *_ = _accepts.operands(shape, *_shared.STATE_OPTIONS)
-    rules = ruleset.by_shape[shape]
-    texts = list(zip(ruleset.column(shape, protocol), ruleset.column(shape, states), strict=True))
-    each = dict(zip(texts, rules, strict=True))
-    wanted = {pair for pair, made in each.items() if _is_new_alone(made)}
-    if len(wanted) == len(each):
-        return list(rules)
-    return [made for made, pair in zip(rules, texts, strict=True) if pair in wanted]
+def _new_alone(ruleset: Ruleset, shape: Shape) -> Sequence[Rule]:
+    """The rules of a shape that accept NEW TCP packets and not ESTABLISHED ones; each text is read once."""
+    found: Sequence[Rule] = ruleset.by_shape[shape]
+    for names, holds in ((("-p",), _is_tcp), (_shared.STATE_OPTIONS, _accepts_new_alone)):
+        operand, *_ = _accepts.operands(shape, *names)
+        each = ruleset.each(shape, operand)
+        wanted = {text for text, made in each.items() if holds(made)}
+        found = found if len(wanted) == len(each) else [made for made in found if made.text(operand) in wanted]
+    return found
 
 
-def _is_new_alone(made: Rule) -> bool:
-    states, protocol = _shared.matched_states(made), made.protocol
-    is_tcp = protocol is not None and protocol.value == TCP and not protocol.negated
-    return bool(is_tcp and states and "NEW" in states and "ESTABLISHED" not in states)
+def _is_tcp(made: Rule) -> bool:
+    protocol = made.protocol
+    return protocol is not None and protocol.value == TCP and not protocol.negated
+
+
+def _accepts_new_alone(made: Rule) -> bool:
+    states = _shared.matched_states(made)
+    return bool(states and "NEW" in states and "ESTABLISHED" not in states)
 
 
 def _fix(ruleset: Ruleset, lax: Sequence[Rule]) -> Fix:

@@ -39,7 +39,7 @@ def refused(ruleset: Ruleset, hook: str, message: Message, state: str, sources: 
     for sketch in _shared.in_states(ruleset, hook, _sketch(ruleset.family, hook, state)):
         if _shared.passes_soon(ruleset, hook, sketch, sources, _NAMES):
             continue
-        few = _shared.narrowed(ruleset, "filter", sketch, sources)
+        few = _shared.narrowed(ruleset, "filter", hook, sketch, sources)
         found = walk(_for_type(few, message), "filter", hook, sketch)
         if not found.may(*_shared.PASSES):
             return Refusal(sketch.state or state, _shared.refusal(found.decisions))

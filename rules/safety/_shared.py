@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -25,6 +25,7 @@ PASSES = (Verdict.ACCEPT, Verdict.TRANSLATE, Verdict.ELSEWHERE)
 SYN, NOT_SYN = frozenset({"SYN"}), frozenset({"ACK", "RST", "FIN"})
 UNNAMED_PORT = 40001  # nothing that a ruleset opens or closes by name
 MOST_PLACES = 8
+_SOON = 64  # rules
 
 # sources that a packet with any address may have: networks of an eighth of all addresses and more
 ANYBODY = r"/(?:[0-7]|(?:0|128|192|224|240|248|252|254)\.0\.0\.0)$"
@@ -95,11 +96,11 @@ def may_pass(ruleset: Ruleset, hook: str, sketch: Sketch, sources: str = "") -> 
 def passes_soon(ruleset: Ruleset, hook: str, sketch: Sketch, sources: str, unsure: Collection[str] = ()) -> bool:
     """Whether an accept of the chain itself may take some packets before all of them meet anything else that decides.
 
-    Most often that is so after a few rules, and then nobody need walk the others. A rule with one of the matches
-    `unsure` ends the look.
+    Most often that is so after a few rules, and then nobody need walk the others: it looks no further. A rule with one
+    of the matches `unsure` ends the look.
     """
     chain, answers = ruleset.chain("filter", hook), Answers(sketch)
-    for made in chain.rules if chain else ():
+    for made in chain.rules[:_SOON] if chain else ():
         if (sources and _is_for_others(ruleset, made.shape, sources)) or (matched := answers.of(made)) is Answer.NO:
             continue
         if unsure and made.shape.match(*unsure):
@@ -108,7 +109,7 @@ def passes_soon(ruleset: Ruleset, hook: str, sketch: Sketch, sources: str, unsur
             return True
         if matched is Answer.YES and (made.jump is not None or made.verdict is not Verdict.CONTINUE):
             return False
-    return bool(chain and chain.policy != "DROP")
+    return bool(chain and chain.policy != "DROP" and len(chain.rules) <= _SOON)
 
 
 def accepts_data(ruleset: Ruleset, hook: str) -> bool:
@@ -138,36 +139,26 @@ def outcome(ruleset: Ruleset, hook: str, sketch: Sketch, *, table: str = "filter
     With `sources`, rules that name no source that this expression finds are for others. Rules that cannot match are
     left out before the chains are walked, which leaves few of very many.
     """
-    return walk(narrowed(ruleset, table, sketch, sources), table, hook, sketch)
+    return walk(narrowed(ruleset, table, hook, sketch, sources), table, hook, sketch)
 
 
-def narrowed(ruleset: Ruleset, name: str, sketch: Sketch, sources: str) -> Ruleset:
-    """The ruleset without those rules of a table that cannot match a sketch's packets, or are for others."""
+def narrowed(ruleset: Ruleset, name: str, hook: str, sketch: Sketch, sources: str) -> Ruleset:
+    """The ruleset with only those rules of a table below a hook that may match a sketch's packets, others' left out."""
     table = ruleset.tables.get(name)
     if table is None:
         return ruleset
-    answers = Answers(sketch)
-    kept: set[int] = set()
-    alone = sum(len(chain.rules) for chain in table.chains.values()) == len(ruleset.live_rules)
-    for shape, rules in (ruleset.by_shape if alone else _by_shape(table)).items():
-        if not (sources and _is_for_others(ruleset, shape, sources)):
-            kept.update([made.number for made in answers.may_match(rules)])
-    if len(kept) == sum(len(chain.rules) for chain in table.chains.values()):
-        return ruleset
+    answers, below = Answers(sketch), {(name, chain) for chain in table.reached_from(hook)}
+    shapes = [shape for shape, places in ruleset.places.items() if not below.isdisjoint(places)]
+    asked = [shape for shape in shapes if not (sources and _is_for_others(ruleset, shape, sources))]
+    kept = {made.number: made.chain for shape in asked for made in answers.may_match(ruleset, shape)}
+    wanted = {*kept.values()}  # of the chains, to leave alone those that have nothing left
     chains = {
-        chain.name: chain._replace(rules=tuple([made for made in chain.rules if made.number in kept]))
+        chain.name: chain._replace(
+            rules=tuple([made for made in chain.rules if made.number in kept]) if chain.name in wanted else ()
+        )
         for chain in table.chains.values()
     }
     return replace(ruleset, tables={**ruleset.tables, name: Table(name, table.line, chains)})
-
-
-@lru_cache(maxsize=4)
-def _by_shape(table: Table) -> dict[Shape, Sequence[Rule]]:
-    found: dict[Shape, list[Rule]] = {}
-    for chain in table.chains.values():
-        for made in chain.rules:
-            found.setdefault(made.shape, []).append(made)
-    return {shape: tuple(rules) for shape, rules in found.items()}
 
 
 @lru_cache(maxsize=1024)

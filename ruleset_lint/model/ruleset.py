@@ -244,6 +244,20 @@ class Ruleset:
         content = self.document.source(span)
         return Span(span.start + len(content) - len(content.lstrip(" \t")), span.end)
 
+    @cached_property
+    def _each(self) -> dict[tuple[Shape, Operand], Mapping[str, Rule]]:
+        return {}
+
+    def each(self, shape: Shape, operand: Operand) -> Mapping[str, Rule]:
+        """The texts that an operand has in the rules of a shape, with a rule for each: what they mean is read once."""
+        if (shape, operand) not in self._each:
+            rules = self.by_shape.get(shape, ())
+            same = f"{rules[0].text(operand)}\n" if rules else ""
+            all_same = isinstance(operand, str) or self.texts(shape, operand) == same * len(rules)
+            texts = [rules[0].text(operand)] if rules and all_same else self.column(shape, operand)
+            self._each[shape, operand] = dict(zip(texts, rules, strict=False))
+        return self._each[shape, operand]
+
 
 def _adds(shape: Shape, family: int) -> bool:
     command = shape.command
