@@ -102,7 +102,8 @@ def arriving(table: Table) -> dict[str, frozenset[Status]]:
     found = dict.fromkeys(table.chains, frozenset[Status]())
     found |= {name: EVERY_STATUS for name in BUILTIN_CHAINS.get(table.name, ()) if name in found}
     jumps: dict[str, list[tuple[Rule, str]]] = {}
-    for called, rules in table.callers.items():
+    callers = table.callers if any(table.callees.values()) else {}  # many chains call none, and that is known before
+    for called, rules in callers.items():
         for made in rules if called in found else ():
             jumps.setdefault(made.chain, []).append((made, called))
     waiting = [name for name, arrived in found.items() if arrived]

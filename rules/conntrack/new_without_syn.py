@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from operator import attrgetter
 
 from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, Span, at_rule, judge, rule
@@ -78,7 +79,8 @@ def new_without_syn(ruleset: Ruleset, host: Host, profiles: tuple[Profile, ...])
 def _lax(ruleset: Ruleset) -> list[Rule]:
     """The accepts of NEW packets that have no SYN, in the file's order."""
     shapes = [shape for shape in ruleset.by_shape if _accepts_tcp(shape) and _may_accept_new(ruleset, shape)]
-    found = [made for shape in shapes for made in _accepts.reached_of(ruleset, _new_alone(ruleset, shape), *_HOOKS)]
+    each = (_accepts.reached_of(ruleset, _new_alone(ruleset, shape), *_HOOKS) for shape in shapes)
+    found = list(chain.from_iterable(each))
     if found and any(map(_may_guard, ruleset.by_shape)):
         come_to = _reached(ruleset) if len(ruleset.live_rules) <= _MOST_WALKED else frozenset[int]()
         found = [made for made in found if made.number in come_to]

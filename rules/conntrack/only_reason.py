@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import Enum
-from itertools import takewhile
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
 from ruleset_lint.model.rule import Rule
-from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.model.ruleset import Ruleset, Table
+from ruleset_lint.model.shape import Shape
+from ruleset_lint.model.tracking import tracks
 from ruleset_lint.model.validity import span_of
 from ruleset_lint.netfilter.extension import Verdict
+from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 
 from . import _shared
 
@@ -71,10 +73,13 @@ def only_reason(ruleset: Ruleset) -> Iterator[Finding]:
     ## Source
     Measured on kernel 6.18 with iptables 1.8.9 (nft and legacy): with the last such rule tracking stops at once.
     """
+    shapes = frozenset(filter(tracks, ruleset.by_shape))
+    if ruleset.fragment or not shapes or any(_is_needed_in(table, shapes) for table in ruleset.tables.values()):
+        return
     found = _shared.tracking_rules(ruleset)
-    reasons = [reason for reason in takewhile(bool, (_reason(ruleset, made) for made in found)) if reason]
+    reasons = [reason for made in found if (reason := _reason(ruleset, made))]
     certain = all(reason in (_Reason.UNREACHED, _Reason.UNTRACKED) for reason in reasons)
-    if ruleset.fragment or not found or len(reasons) < len(found) or (len(found) > _FEW and not certain):
+    if len(found) > _FEW and not certain:
         return
     family = _shared.family_name(ruleset)
     what = "one rule" if len(found) == 1 else f"{len(found)} rules"
@@ -90,9 +95,29 @@ def only_reason(ruleset: Ruleset) -> Iterator[Finding]:
     )
 
 
+def _is_needed_in(table: Table, shapes: Collection[Shape]) -> bool:
+    """Whether packets come to a rule of these shapes that cannot do without: most often one of the first chains has it.
+
+    That is soon found, and what all chains lead to need not be.
+    """
+    waiting = [name for name in BUILTIN_CHAINS.get(table.name, ()) if name in table.chains]
+    seen = {*waiting}
+    while waiting:
+        name = waiting.pop()
+        if any(made.shape in shapes and _excuse(made) is None for made in table.chains[name].rules):
+            return True
+        called = [below for below in table.callees[name] if below not in seen]
+        seen.update(called)
+        waiting += called
+    return False
+
+
 def _reason(ruleset: Ruleset, made: Rule) -> _Reason | None:
-    if not ruleset.tables[made.table].hooks.get(made.chain):
-        return _Reason.UNREACHED
+    return _excuse(made) if ruleset.tables[made.table].hooks.get(made.chain) else _Reason.UNREACHED
+
+
+def _excuse(made: Rule) -> _Reason | None:
+    """Why a rule that packets come to could do without tracking."""
     states = _shared.matched_states(made) if _shared.only_states(made) else None
     if states == frozenset({"UNTRACKED"}):
         return _Reason.UNTRACKED
