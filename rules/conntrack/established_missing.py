@@ -27,7 +27,8 @@ _OUTSIDE = {
     "FORWARD": Conditions(),
     "OUTPUT": Conditions(leaves=Interfaces(excluded="lo")),
 }
-_ONE_PACKET = frozenset({162, 514, 2055, 4739, 6343, 8125, 9995, 9996})  # traps, syslog, flow records: nobody answers
+# traps, syslog, flow records, measurements: nobody answers
+_ONE_PACKET = frozenset({162, 514, 2055, 4739, 6343, 8125, 9995, 9996, 12201, 25826})
 _MOST_LOOKED_AT = 64
 _MOST_STEPS = 100_000  # rules to walk past for one chain
 

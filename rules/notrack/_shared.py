@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 from ruleset_lint.lint import Edit, Place, Span, at_line, at_rule
 from ruleset_lint.model.rule import Rule
@@ -17,8 +18,9 @@ from ruleset_lint.packets.untracked import Untracking, fate
 
 PROTOCOLS = {TCP: "tcp", UDP: "udp", 33: "dccp", 132: "sctp", 136: "udplite"}
 
-# UDP whose receiver never answers from that port: syslog, traps, GTP-U, NetFlow, IPFIX, VXLAN, sFlow, GENEVE, statsd
-_ONE_WAY = frozenset({162, 514, 2055, 2152, 4739, 4754, 4789, 6081, 6343, 8125, 8472, 9995, 9996})
+# UDP whose receiver never answers from that port: syslog, traps, GTP-U, NetFlow, IPFIX, VXLAN, sFlow, GENEVE, statsd,
+# GELF, collectd
+_ONE_WAY = frozenset({162, 514, 2055, 2152, 4739, 4754, 4789, 6081, 6343, 8125, 8472, 9995, 9996, 12201, 25826})
 _MOST_PLACES = 8
 
 
@@ -122,11 +124,17 @@ def untrack(rule: Rule) -> str:
     return "NOTRACK" if rule.target == "NOTRACK" else "CT --notrack"
 
 
-def address(family: int, number: int) -> str:
-    """An address for an example: 1 is the host, others are remote."""
+def address(family: int, number: int, among: tuple[Network, ...] = ()) -> str:
+    """An address for an example, of one of some networks if there are any: 1 is the host, others are remote."""
     if family == 6:
-        return "[2001:db8::10]" if number == 1 else "[2001:db8:7::7]"
-    return "192.0.2.10" if number == 1 else "203.0.113.7"
+        return f"[{IPv6Address(_within(IPv6Address('2001:db8::10' if number == 1 else '2001:db8:7::7'), among))}]"
+    return str(IPv4Address(_within(IPv4Address("192.0.2.10" if number == 1 else "203.0.113.7"), among)))
+
+
+def _within(usual: IPv4Address | IPv6Address, among: tuple[Network, ...]) -> int:
+    """The usual address, with the bits that the first network asks for."""
+    network = among[0] if among and not among[0].name else Network(0, 0)
+    return int(usual) & ~network.mask | network.address
 
 
 def filter_hooks(untracking: Untracking) -> tuple[str, ...]:

@@ -83,8 +83,15 @@ def _is_routed(ruleset: Ruleset, part: Conditions) -> bool:
     """Whether FORWARD lets through what is untracked, or the requests that it answers."""
     answers = answering(replace(part, destination_ports=CLIENT_PORTS))
     requests = opening(replace(mirrored(part), source_ports=CLIENT_PORTS))
-    asked = (accepting(ruleset, "FORWARD", requests, state) for state in ("NEW", "UNTRACKED"))
-    return bool(accepting(ruleset, "FORWARD", answers, "UNTRACKED")) or any(asked)
+    lets_pass = may_pass if _is_router(ruleset) else accepting
+    asked = (lets_pass(ruleset, "FORWARD", requests, state) for state in ("NEW", "UNTRACKED"))
+    return bool(lets_pass(ruleset, "FORWARD", answers, "UNTRACKED")) or any(asked)
+
+
+def _is_router(ruleset: Ruleset) -> bool:
+    """Whether the source of some packets is translated, so that a FORWARD that accepts by policy is meant."""
+    chain = ruleset.chain("nat", "POSTROUTING")
+    return bool(chain and chain.rules)
 
 
 def _can_ask(ruleset: Ruleset, part: Conditions) -> bool:
@@ -116,7 +123,8 @@ def _finding(ruleset: Ruleset, untracking: Untracking, dropped: list[Conditions]
 
 def _example(conditions: Conditions) -> str:
     port = conditions.source_ports[0][0]
-    flow = f"{_shared.address(conditions.family, 2)}:{port} > {_shared.address(conditions.family, 1)}:40000"
+    server = _shared.address(conditions.family, 2, conditions.source)
+    flow = f"{server}:{port} > {_shared.address(conditions.family, 1, conditions.destination)}:40000"
     kind = " SYN,ACK" if conditions.protocol == TCP else ""
     return f"{flow}{kind}: UNTRACKED where it was ESTABLISHED, dropped"
 

@@ -14,9 +14,11 @@ from ruleset_lint.model.shape import Shape
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.netfilter.values import Network, networks
 from ruleset_lint.packets.asked import asked_by, asked_on, ways
-from ruleset_lint.packets.conditions import ANY_INTERFACE, Conditions, meet, mirrored
+from ruleset_lint.packets.conditions import ANY_INTERFACE, Conditions, meet, mirrored, sketches
 from ruleset_lint.packets.roles import accepting, may_pass, opening
+from ruleset_lint.packets.sketch import Answer
 from ruleset_lint.packets.untracked import Untracking, untrackings
+from ruleset_lint.packets.walk import walk
 
 from . import _shared
 
@@ -40,7 +42,9 @@ def nat_conflict(ruleset: Ruleset) -> Iterator[Finding]:
     ## What it does
     Compares untracked packets with the rules of nat: DNAT and REDIRECT that match them on their way in, MASQUERADE and
     SNAT that match them when FORWARD lets them through, and translations whose answers are untracked (NOTRACK for the
-    port that DNAT leads to). NAT looks at first packets only: replies of a server beside MASQUERADE are silent.
+    port that DNAT leads to). NAT looks at first packets only: replies of a server beside MASQUERADE are silent. So is
+    what a rule of nat before the translation exempts, and an address that INPUT names and accepts, as that of
+    NodeLocal DNSCache.
 
     ## Why is this bad?
     Untracked packets are never translated. A redirected port is dead, a private address leaves on the outside
@@ -98,17 +102,36 @@ def _conflicts(ruleset: Ruleset, made: Rule) -> Iterator[tuple[Rule, bool]]:
     for hook, way in [(name, way) for name in _HOOKS if table for way in ways(table, name, made) or ()]:
         asked = asked_on(way)
         for untracking in untrackings(ruleset) if asked else ():
-            if asked and _conflict(ruleset, hook, made, asked, untracking):
-                yield untracking.rule, _is_certain(ruleset, hook, asked, untracking)
+            lost = asked and _lost(ruleset, hook, made, asked, untracking)
+            translated = _translated(ruleset, hook, made, lost) if lost else Answer.NO
+            if asked and translated is not Answer.NO:
+                yield untracking.rule, translated is Answer.YES and _is_certain(ruleset, hook, asked, untracking)
 
 
-def _conflict(ruleset: Ruleset, hook: str, made: Rule, asked: Conditions, untracking: Untracking) -> bool:
+def _translated(ruleset: Ruleset, hook: str, made: Rule, packets: Conditions) -> Answer:
+    """Whether nat would translate the packets by this rule, if they were tracked: rules before it may take them."""
+    outcomes = [walk(ruleset, "nat", hook, sketch) for sketch in sketches(packets, "NEW")]
+    if all(decision.rule is not made for outcome in outcomes for decision in outcome.decisions):
+        return Answer.NO
+    return Answer.YES if all(outcome.must(Verdict.TRANSLATE) for outcome in outcomes) else Answer.MAYBE
+
+
+def _lost(ruleset: Ruleset, hook: str, made: Rule, asked: Conditions, untracking: Untracking) -> Conditions | None:
+    """First packets that a translation is for, and that are untracked, or their answers are."""
     if hook == "POSTROUTING":
         return _unmasked(ruleset, asked, untracking) or _answers_masked(ruleset, asked, untracking)
     if any(network.address >> 24 == _LOOPBACK for network in asked.destination if asked.family == 4):
-        return False
+        return None
     first = untracking.hook == hook and not untracking.by_source_port and meet(asked, untracking.conditions)
-    return bool(first) or _answers_translated(made, asked, untracking)
+    if first:
+        return None if _is_served_here(ruleset, untracking.conditions) else first
+    return asked if _answers_translated(made, asked, untracking) else None
+
+
+def _is_served_here(ruleset: Ruleset, packets: Conditions) -> bool:
+    """Whether a rule accepts the packets at this machine's own address, which both name: NodeLocal DNSCache does so."""
+    accepts = accepting(ruleset, "INPUT", opening(packets), "UNTRACKED") if packets.destination else ()
+    return any(asked and asked.destination == packets.destination for asked in map(asked_by, accepts))
 
 
 def _is_certain(ruleset: Ruleset, hook: str, asked: Conditions, untracking: Untracking) -> bool:
@@ -154,28 +177,36 @@ def _known(address: str | None, family: int) -> tuple[Network, ...]:
         return ()
 
 
-def _unmasked(ruleset: Ruleset, asked: Conditions, untracking: Untracking) -> bool:
-    """Whether packets are routed untracked past a rule that would have given them another source."""
+def _unmasked(ruleset: Ruleset, asked: Conditions, untracking: Untracking) -> Conditions | None:
+    """Packets that are routed untracked past a rule that would have given them another source."""
     packets = untracking.conditions
     if untracking.hook != "PREROUTING" or untracking.by_source_port or packets.destination_is_local:
-        return False
+        return None
     met = meet(packets, replace(asked, arrives=ANY_INTERFACE))
     if met is None or (met.arrives.pattern and met.arrives.pattern == met.leaves.pattern):
-        return False
-    served_here = bool(packets.destination) and accepting(ruleset, "INPUT", opening(packets), "UNTRACKED")
-    return not served_here and may_pass(ruleset, "FORWARD", opening(met), "UNTRACKED")
+        return None
+    served_here = bool(packets.destination) and (
+        accepting(ruleset, "INPUT", opening(packets), "UNTRACKED") or _answers_here(ruleset, packets)
+    )
+    return met if not served_here and may_pass(ruleset, "FORWARD", opening(met), "UNTRACKED") else None
 
 
-def _answers_masked(ruleset: Ruleset, asked: Conditions, untracking: Untracking) -> bool:
-    """Whether the answers to connections with another source are untracked: they never find their way back."""
+def _answers_here(ruleset: Ruleset, packets: Conditions) -> bool:
+    """Whether answers from the address that the packets go to are untracked as this machine's own."""
+    answers = (found.conditions for found in untrackings(ruleset) if found.hook == "OUTPUT" and found.by_source_port)
+    return any(found.source == packets.destination for found in answers)
+
+
+def _answers_masked(ruleset: Ruleset, asked: Conditions, untracking: Untracking) -> Conditions | None:
+    """Connections with another source whose answers are untracked: they never find their way back."""
     answers = untracking.conditions
     applies = (
         untracking.hook == "PREROUTING" and untracking.by_source_port and answers.destination_is_local is not False
     )
     if not applies or answers.source or answers.destination or meet(answers, Conditions(arrives=asked.leaves)) is None:
-        return False
+        return None
     met = meet(mirrored(answers), replace(asked, arrives=ANY_INTERFACE))
-    return met is not None and may_pass(ruleset, "FORWARD", opening(met), "NEW")
+    return met if met and may_pass(ruleset, "FORWARD", opening(met), "NEW") else None
 
 
 def _finding(ruleset: Ruleset, group: _Group) -> Finding:

@@ -157,7 +157,8 @@ def _example(untracking: Untracking, conditions: Conditions) -> tuple[str, ...]:
     if untracking.hook != "PREROUTING" or conditions.protocol != TCP or conditions.destination_ports == ALL_PORTS:
         return ()
     port = conditions.destination_ports[0][0]
-    flow = f"{_shared.address(family, 2)}:40000 > {_shared.address(family, 1)}:{port}"
+    client = _shared.address(family, 2, conditions.source)
+    flow = f"{client}:40000 > {_shared.address(family, 1, conditions.destination)}:{port}"
     return (f"{flow} SYN: UNTRACKED, its SYN,ACK: INVALID, the next reply opens an entry",)
 
 

@@ -118,9 +118,11 @@ def _finding(ruleset: Ruleset, hole: _Hole) -> Finding:
     untracking = hole.untracking
     ports = _shared.service_name(untracking.conditions)
     where = "this host" if hole.hook == "INPUT" else "the hosts behind this one"
-    remote, host = (_shared.address(untracking.conditions.family, number) for number in (2, 1))
-    port = untracking.conditions.source_ports[0][0]
-    kind = " SYN" if untracking.conditions.protocol == TCP else ""
+    asked = untracking.conditions
+    remote = _shared.address(asked.family, 2, asked.source)
+    host = _shared.address(asked.family, 1, asked.destination)
+    port = asked.source_ports[0][0]
+    kind = " SYN" if asked.protocol == TCP else ""
     return Finding(
         at_rule(ruleset, hole.rule, "accepted here"),
         f"whoever sends from source port {ports} reaches closed ports of {where}",
