@@ -317,6 +317,11 @@ def test_ufw_files_are_fragments(put: Put, tmp_path: Path) -> None:
     assert [ruleset.fragment for ruleset in load_host(tmp_path).rulesets] == [True]
 
 
+def test_what_iptables_prints_rule_by_rule_is_no_fragment_where_it_is_to_be_loaded(put: Put, tmp_path: Path) -> None:
+    put("etc/iptables/rules.v4", "-P INPUT DROP\n-A INPUT -i lo -j ACCEPT\n")
+    assert [ruleset.fragment for ruleset in load_host(tmp_path).rulesets] == [False]
+
+
 def test_rulesets_of_the_release_come_first(put: Put, tmp_path: Path) -> None:
     put("etc/os-release", "ID=debian\nVERSION_ID=12\n")
     put("etc/sysconfig/iptables")

@@ -42,8 +42,11 @@ def many_paths(doublings: int) -> str:
         (bytes(range(256)) * 40, "binary data, text expected"),
         (GOOD.encode("utf-16"), "UTF-16 text"),
         (b"Dear diary\n", "neither a ruleset"),
+        (b"#!/bin/sh\niptables -P INPUT DROP\n", "a script cannot be read"),
+        (b"IPT=/sbin/iptables\n$IPT -A INPUT -j ACCEPT\n", "a script cannot be read"),
+        (b"echo $HOME -n \n", "neither a ruleset"),
     ],
-    ids=["empty", "blank", "elf", "bytes", "utf-16", "prose"],
+    ids=["empty", "blank", "elf", "bytes", "utf-16", "prose", "script", "script with a variable", "another script"],
 )
 def test_what_is_no_input_is_2(command: Command, put: Put, content: bytes, reason: str) -> None:
     put("a.txt", content)

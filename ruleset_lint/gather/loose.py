@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ruleset_lint.gather.files import Problem, UnreadableError, read, text_of
-from ruleset_lint.gather.kinds import Kind, kind_of_path, kind_of_text
+from ruleset_lint.gather.kinds import Kind, is_script, kind_of_path, kind_of_text
 from ruleset_lint.gather.options import Options
 from ruleset_lint.gather.tree import Source
 from ruleset_lint.model.blocks import family_of
 
 _UNKNOWN = "neither a ruleset in the format of iptables-save nor a file that belongs to one"
+_SCRIPT = "a script cannot be read: run it, and check what iptables-save prints then"
 
 Result = Source | Problem
 
@@ -42,7 +43,9 @@ def recognised(path: str, text: str, what: str = "file") -> Result:
     if not text.strip():
         return Problem(path, f"{what} is empty: nothing to check")
     kind = kind_of_path(path) or kind_of_text(text)
-    return Problem(path, _UNKNOWN) if kind is None else Source(path, kind, text)
+    if kind is None:
+        return Problem(path, _SCRIPT if is_script(text) else _UNKNOWN)
+    return Source(path, kind, text)
 
 
 def machines(sources: Sequence[Source], options: Options) -> list[list[Source]]:

@@ -106,10 +106,16 @@ def is_root(folder: Path) -> bool:
 
 
 def ruleset_sources(tree: Tree) -> list[Source]:
-    """The rulesets of a machine; ufw's files are fragments whatever they hold."""
+    """The rulesets of a machine; ufw's files are fragments whatever they hold.
+
+    Without a table none of the others is loaded at boot: what `iptables -S` prints is no fragment there.
+    """
     whole = _sources(tree, kinds.RULESETS, Kind.RULESET)
     parts = _sources(tree, kinds.FRAGMENTS, Kind.RULESET)
-    return [*whole, *(source._replace(fragment=True) for source in parts)]
+    return [
+        *(source if kinds.has_table(source.text) else source._replace(fragment=False) for source in whole),
+        *(source._replace(fragment=True) for source in parts),
+    ]
 
 
 def settings_sources(tree: Tree, profiles: Sequence[Profile]) -> list[Source]:
