@@ -99,8 +99,9 @@ def test_impossible_name_is_2(command: Command, name: str) -> None:
         "*filter\n:" + "x" * 10_000_000 + " - [0:0]\nCOMMIT\n",
         HEAD + "-A INPUT -j \0ACCEPT\nCOMMIT\n",
         HEAD + ":a - [0:0]\n:b - [0:0]\n-A INPUT -j a\n-A a -j b\n-A b -j a\nCOMMIT\n",
+        HEAD + "-A INPUT -p tcp --tcp-flags ECE ECE -j DROP\nCOMMIT\n",
     ],
-    ids=["long-word", "many-words", "long-chain-name", "nul", "loop"],
+    ids=["long-word", "many-words", "long-chain-name", "nul", "loop", "no-flag"],
 )
 def test_broken_ruleset_is_1_and_soon(command: Command, put: Put, text: str) -> None:
     put("a.rules", text)

@@ -77,6 +77,45 @@ def one(
         pytest.param(
             "-m addrtype --dst-type local,unicast", "-m addrtype --dst-type UNICAST,LOCAL", id="types in order"
         ),
+        pytest.param("-p udp --sport 010:65546", "-p udp -m udp --sport 10", id="ports as getaddrinfo reads them"),
+        pytest.param("-m conntrack --ctorigsrc 10.1/255", "-m conntrack --ctorigsrc 10.0.0.1", id="odd mask"),
+        pytest.param('-m length --length ""', "-m length --length 0", id="no number is 0"),
+        pytest.param("-p ipcomp -m ipcomp", "-p ipcomp -m ipcomp --ipcompspi 0", id="ipcomp"),
+        pytest.param("-m dscp --dscp-class AF43x", "-m dscp --dscp 0x26", id="class with more behind it"),
+        pytest.param("-m mac --mac-source 1:2:3:4:5:", "-m mac --mac-source 01:02:03:04:05:00", id="last byte missing"),
+        pytest.param(
+            '-m bpf --bytecode "1, 6 0 256 -1 x"', '-m bpf --bytecode "1,6 0 0 4294967295"', id="bits that bpf keeps"
+        ),
+        pytest.param(
+            "-m hashlimit --hashlimit 4096mb/s --hashlimit-name x",
+            "-m hashlimit --hashlimit-upto 4581298432b/s --hashlimit-name x",
+            id="rate in bytes, rounded",
+        ),
+        pytest.param(
+            "-m hashlimit --hashlimit 5/s --hashlimit-burst 1kb --hashlimit-name x",
+            "-m hashlimit --hashlimit-upto 5/sec --hashlimit-burst 1024 --hashlimit-name x",
+            id="burst with a factor",
+        ),
+        pytest.param(
+            "-m connlimit --connlimit-above 2 --connlimit-mask 255.0.255.0",
+            "-m connlimit --connlimit-above 2 --connlimit-mask 32 --connlimit-saddr",
+            id="mask that is no prefix is a full one",
+        ),
+        pytest.param(
+            "-m recent --rcheck --seconds 4294967295 --mask 24",
+            "-m recent --rcheck --seconds -1 --name DEFAULT --mask 0.0.0.24 --rsource",
+            id="recent's mask is an address",
+        ),
+        pytest.param(
+            '-m string --algo bm --hex-string "|41|\\\\b|"',
+            '-m string --string "A\\\\b" --algo bm',
+            id="bars and backslashes",
+        ),
+        pytest.param(
+            "-p sctp -m sctp --chunk-types any I_DATA:I,DATA:Bb",
+            "-p sctp -m sctp --chunk-types any DATA:B,I_DATA",
+            id="flags of chunks",
+        ),
         pytest.param("-j REJECT", "-j REJECT --reject-with icmp-port-unreachable", id="reject's default"),
         pytest.param("-j LOG --log-level warning --log-prefix a:", '-j LOG --log-prefix "a:"', id="log's default"),
         pytest.param("-j own", "-j own", id="chain"),
@@ -134,6 +173,15 @@ def test_rule_that_the_backends_print_differently(rule: str, nft: str, legacy: s
             id="icmp name",
         ),
         pytest.param("-j REJECT", "INPUT", "filter", "-j REJECT --reject-with icmp6-port-unreachable", id="reject"),
+        pytest.param("-m owner --uid-owner 1:5", "OUTPUT", "filter", "-m owner --uid-owner 1-5", id="range of users"),
+        pytest.param("-m hbh --hbh-opts -1:256", "INPUT", "filter", "-m hbh --hbh-opts 255:0", id="lower byte"),
+        pytest.param(
+            "-p mh -m mh --mh-type hot",
+            "INPUT",
+            "filter",
+            "-p mobility-header -m mh --mh-type 3",
+            id="whole name first",
+        ),
     ],
 )
 def test_rule_for_ipv6(rule: str, chain: str, table: str, wanted: str) -> None:

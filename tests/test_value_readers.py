@@ -55,10 +55,65 @@ def test_short_and_odd_addresses_read_as_libxtables_has_them(text: str, expected
         ("-m policy --dir in --pol ipsec --proto esp", "-m policy --dir in --pol ipsec --proto tcp"),
         ("-j HMARK --hmark-tuple src --hmark-mod 5 --hmark-rnd 1", "-j HMARK --hmark-tuple src --hmark-mod 5"),
         ("-j NFLOG --nflog-size 6", "-j NFLOG --nflog-size 6 --nflog-range 5"),
+        ("-p udp -m udp --sport 65536", "-p udp -m udp --sport 0x50"),
+        ("-p udp -m udp --sport 4294967297", "-p udp -m udp --sport 2147483648"),
+        ("-m conntrack --ctorigsrcport 08", "-m conntrack --ctorigsrcport 0x8"),
+        ("-m conntrack --ctorigsrc 10.0.0.1/33", "-m conntrack --ctorigsrc 10.0.0.1/-1"),
+        ('-m length --length ""', '-m mark --mark ""'),
+        ("-p ah -m ah --ahspi 3", "-m ah --ahspi 3"),
+        ("-p tcp -m multiport --dports 5:6", "-p tcp -m multiport --dports 5:5"),
+        ("-m dscp --dscp-class EFX", "-m dscp --dscp-class LE"),
+        ("-p dccp -m dccp --dccp-types REQUEST,", "-p dccp -m dccp --dccp-types REQ"),
+        ("-m devgroup --src-group 1/0xff", "-m devgroup --dst-group 1"),
+        ("-m devgroup --src-group lan", "-m devgroup --src-group 1/"),
+        (
+            "-m connlimit --connlimit-above 3 --connlimit-mask 1.0",
+            "-m connlimit --connlimit-above 3 --connlimit-mask x",
+        ),
+        ("-m hashlimit --hashlimit 2/day --hashlimit-name x", "-m hashlimit --hashlimit 1/day --hashlimit-name x"),
+        ("-m hashlimit --hashlimit 1gb/s --hashlimit-name x", "-m hashlimit --hashlimit 0b/s --hashlimit-name x"),
+        (
+            "-m hashlimit --hashlimit 5kb/s --hashlimit-burst 5k --hashlimit-name x",
+            "-m hashlimit --hashlimit 5kb/s --hashlimit-burst 4kb --hashlimit-name x",
+        ),
+        (
+            "-m hashlimit --hashlimit 5/s --hashlimit-burst 976kb --hashlimit-name x",
+            "-m hashlimit --hashlimit 5/s --hashlimit-burst 1mb --hashlimit-name x",
+        ),
+        ('-m bpf --bytecode "1,6 0 0 -1 x"', "-m bpf --bytecode 0x1,6"),
+        ('-m string --algo bm --hex-string "a\\\\|b"', '-m string --algo bm --hex-string "||"'),
+        ('-m string --algo bm --hex-string "41|"', '-m string --algo bm --hex-string "|41"'),
+        ("-m mac --mac-source 00:11:22:33:44:", "-m mac --mac-source 00:11:22:33:44"),
+        (
+            "-m statistic --mode random --probability 0.1",
+            "-m statistic --mode nth --every 3 --packet 1 --probability 0.1",
+        ),
+        (
+            "-m policy --dir in --pol ipsec --strict --proto esp --next --proto ah",
+            "-m policy --dir in --pol ipsec --strict --proto esp --proto ah",
+        ),
+        ("-m helper --helpe ftp -m comment --comm x", "-m helper --he ftp"),
     ],
 )
 def test_values_at_the_edge(takes: str, refuses: str) -> None:
     assert (_is_refused(takes), _is_refused(refuses)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("takes", "refuses"),
+    [
+        ("-m addrtype --src-type LOCAL", "-m addrtype --src-type BROADCAST"),
+        ("-m dst --dst-opts 1:2,4", "-m dst --dst-opts 0:0"),
+        ("-m hbh --hbh-opts -1", "-m hbh --hbh-opts 1,"),
+        ("-m rt --rt-type 0 --rt-0-res", "-m rt --rt-0-res --rt-type 0"),
+        ("-m rt --rt-type 0 --rt-0-addrs ::1", "-m rt --rt-type 0 --rt-0-addrs ::1/64"),
+        ("-m ipv6header --header hop,", "-m ipv6header --header proto"),
+        ("-m srh --srh-next-hdr 6", "-m srh --srh-next-hdr tcp"),
+        ("-m recent --set --mask ffff::", "-m recent --set --mask 64"),
+    ],
+)
+def test_values_at_the_edge_for_ipv6(takes: str, refuses: str) -> None:
+    assert (_is_refused(takes, family=6), _is_refused(refuses, family=6)) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ruleset_lint.model.shape import Part, Use
 from ruleset_lint.model.table_lines import Slip, slips
 from ruleset_lint.model.validity import refusals, span_of, uses
 from ruleset_lint.netfilter.profiles import Profile
-from ruleset_lint.netfilter.values import network, networks
+from ruleset_lint.netfilter.values import host_network, network, networks
 
 RELATED = 5  # places of the same cause that are shown
 LONGEST = 40  # characters of a word that are quoted in a message
@@ -160,7 +160,7 @@ def numbers(places: Iterable[tuple[Rule, int]]) -> Iterator[int]:
 
 def is_network(use: Use) -> bool:
     """Whether an option's value is an address with a mask."""
-    return bool(use.operands and use.option.reads[0] in (network, networks))
+    return bool(use.operands and use.option.reads[0] in (host_network, network, networks))
 
 
 def texts(ruleset: Ruleset, use: Use, rules: Sequence[Rule]) -> str:

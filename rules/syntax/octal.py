@@ -10,14 +10,14 @@ from ruleset_lint.model.reading import why_not
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Use
-from ruleset_lint.netfilter.values import addresses, network, networks, port_list, port_range, port_span
+from ruleset_lint.netfilter.values import addresses, host_network, network, networks, port_list, port_range
 
 from . import _shared
 
 _ANYWHERE = re.compile(r"0(?<![0-9A-Za-z]0)[0-9]")
 _OCTAL = r"(?<![0-9A-Za-z])0[0-7]+(?![0-9A-Za-z])"
-_ADDRESSES = (network, networks, addresses)
-_PORTS = (port_range, port_span, port_list)
+_ADDRESSES = (host_network, network, networks, addresses)
+_PORTS = (port_range, port_list)
 
 
 @rule(Severity.ERROR)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from ruleset_lint.model.combination import LEGACY, NFT, Misplaced
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Part, Shape, Use
 from ruleset_lint.netfilter.conditions import VALUE_NEEDS
 from ruleset_lint.netfilter.option_names import HELPERS
-from ruleset_lint.netfilter.option_values import interval
+from ruleset_lint.netfilter.rate_values import burst_of, byte_cost, bytes_a_second, cost_bytes, hash_interval, interval
 from ruleset_lint.netfilter.values import PROTOCOLS, number
 
 _CREDITS = 32000  # of xt_limit in a second
+_HASH_CREDITS = 137438953  # of xt_hashlimit in a microsecond, for kernels of 250 or 1000 ticks a second
+_MOST_HASH_BURST = 1000000
 _MOST_BURST = 10000  # of limit; what is more does not read
 # built-in chains whose packets have not met, or have met already, what the direction is about
 _POLICY_HOOKS = {"in": frozenset({"OUTPUT", "POSTROUTING"}), "out": frozenset({"PREROUTING", "INPUT"})}
 _UNASKED = frozenset({"--dport", "--probability", "--sport"})  # any that reads will do
-_WITH_MORE = frozenset({"CT", "TCPMSS", "cluster", "limit", "policy", "statistic"})
+_WITH_MORE = frozenset({"CT", "TCPMSS", "cluster", "hashlimit", "limit", "rt", "policy", "statistic"})
 _WITH_VALUES = frozenset(name for name, _ in VALUE_NEEDS) | _WITH_MORE
 
 
@@ -79,12 +82,16 @@ def _part(rule: Rule, part: Part) -> Iterator[Misplaced]:
         yield from _statistic(rule, part)
     elif part.name == "limit":
         yield from _limit(rule, part)
+    elif part.name == "hashlimit":
+        yield from _hashlimit(rule, part)
     elif part.name == "CT":
         yield from _helper(rule, part)
     elif part.name == "cluster":
         yield from _cluster(rule, part)
     elif part.name == "policy":
         yield from _policy(rule, part)
+    elif part.name == "rt":
+        yield from _routing_header(rule, part)
     elif part.name == "TCPMSS" and not _is_syn_only(rule):
         yield Misplaced(part.item, "TCPMSS wants a rule for SYN packets only", backends=LEGACY)
 
@@ -106,7 +113,8 @@ def _statistic(rule: Rule, part: Part) -> Iterator[Misplaced]:
     every, packet = part.use("--every"), part.use("--packet")
     if every and packet and mode == "nth":
         numbers = [rule.option(part, name) or "" for name in ("--every", "--packet")]
-        if all(re.fullmatch("[1-9][0-9]{0,9}|0", number) for number in numbers) and int(numbers[1]) >= int(numbers[0]):
+        n, p = map(number, numbers)
+        if n is not None and p is not None and p >= n:
             yield Misplaced(packet.item + 1, "--packet wants a number below that of --every")
 
 
@@ -132,6 +140,34 @@ def _limit(rule: Rule, part: Part) -> Iterator[Misplaced]:
 def _credits(time: int) -> int:
     """user2credits of xt_limit.c for kernels of 250 or 1000 ticks a second, in its 32 bits."""
     return time // 10000 * _CREDITS % (1 << 32) if time > ((1 << 32) - 1) // _CREDITS else time * _CREDITS // 10000
+
+
+def _hashlimit(rule: Rule, part: Part) -> Iterator[Misplaced]:
+    """What libxt_hashlimit and xt_hashlimit refuse: a burst below the rate, one too large, one whose time overflows."""
+    use = part.use("--hashlimit-above") or part.use("--hashlimit-upto")
+    given = part.use("--hashlimit-burst")
+    rate = rule.text(use.operands[0]) if use and use.operands else ""
+    try:
+        burst = burst_of(rule.option(part, "--hashlimit-burst") or "5")
+        if rate.find("b/s") > 0:
+            least = cost_bytes(byte_cost(bytes_a_second(rate)))
+            if given and burst < least:
+                yield Misplaced(given.item + 1, f"a burst of at least the rate expected, {least}b", limit=True)
+            return
+        time = hash_interval(rate)
+    except ValueError:
+        return
+    place = given or use
+    if place and burst > _MOST_HASH_BURST:
+        yield Misplaced(place.item + 1, f"a burst of at most {_MOST_HASH_BURST} packets expected", limit=True)
+    elif place and not part.use("--hashlimit-rate-match") and _hash_credits(time * burst) < _hash_credits(time):
+        reason = f"a burst of at most {(1 << 64) // _HASH_CREDITS // time} fits this rate"
+        yield Misplaced(place.item + 1, reason, limit=True)
+
+
+def _hash_credits(time: int) -> int:
+    """user2credits of xt_hashlimit.c, in its 64 bits."""
+    return time * _HASH_CREDITS % (1 << 64)
 
 
 def _cluster(rule: Rule, part: Part) -> Iterator[Misplaced]:
@@ -161,6 +197,11 @@ def _policy(rule: Rule, part: Part) -> Iterator[Misplaced]:
     hooks, way = _POLICY_HOOKS.get(rule.option(part, "--dir") or "", frozenset()), part.use("--dir")
     if way and hooks and rule.chain in hooks:
         yield Misplaced(way.item, f"--dir {rule.option(part, '--dir')} cannot stand in {rule.chain}")
+    uses = [use for use in part.uses if use.option.name in (*element, "--next")]
+    for place, use in enumerate(uses):
+        before = list(takewhile(lambda other: other.option.name != "--next", reversed(uses[:place])))
+        if use.option.name != "--next" and any(use.option is other.option for other in before):
+            yield Misplaced(use.item, f"{use.option.name} is there already: --next begins another element")
     strict = part.use("--strict")
     if strict and rule.option(part, "--pol") == "none":
         yield Misplaced(strict.item, "--strict cannot stand with --pol none")
@@ -169,6 +210,19 @@ def _policy(rule: Rule, part: Part) -> Iterator[Misplaced]:
     tunnel = part.use("--tunnel-src") or part.use("--tunnel-dst")
     if tunnel and not part.use("--mode"):
         yield Misplaced(tunnel.item, f"{tunnel.option.name} wants --mode tunnel")
+
+
+def _routing_header(rule: Rule, part: Part) -> Iterator[Misplaced]:
+    """What libip6t_rt wants to have read before an option."""
+    for place, use in enumerate(part.uses):
+        before = {other.option.name: other for other in part.uses[:place]}
+        kind = before.get("--rt-type")
+        if use.option.name in ("--rt-0-res", "--rt-0-addrs") and not (
+            kind and not kind.negated and number(rule.text(kind.operands[0])) == 0
+        ):
+            yield Misplaced(use.item, f"{use.option.name} wants --rt-type 0 before it")
+        elif use.option.name == "--rt-0-not-strict" and "--rt-0-addrs" not in before:
+            yield Misplaced(use.item, "--rt-0-not-strict wants --rt-0-addrs before it")
 
 
 def _is_syn_only(rule: Rule) -> bool:

@@ -19,6 +19,8 @@ from ruleset_lint.netfilter.values import protocol
 from ruleset_lint.syntax.patterns import Pattern
 from ruleset_lint.syntax.words import Form
 
+# what an abbreviation may stand for, though it is refused
+_REFUSED = tuple(Option(name) for name in REFUSED if name.startswith("--"))
 # iptables 1.8.9 takes the whole word, `--source=` included, for the value of these
 _OWN_WORD = frozenset({"-s", "-d", "-p", "-j"})
 
@@ -202,13 +204,16 @@ def _resolve(binder: _Binder, word: str) -> tuple[_Part | None, Option | None, s
         return None, None, "unknown option"
     if len({option.name for _, option in found}) > 1:
         return None, None, "abbreviation of more than one option"
+    if (name := found[0][1].name) in REFUSED:
+        return None, None, f"{name} is refused here: {REFUSED[name]}"
     return *found[0], ""
 
 
 def _known(binder: _Binder) -> Iterator[tuple[_Part | None, Option]]:
     """All options in the order in which getopt looks at them: iptables' own, then those loaded last."""
     for option in (*COMMANDS, *PARAMETERS):
-        yield None, option
+        if binder.family in option.families:
+            yield None, option
     loaded = sorted(
         (part for part in (*binder.matches, binder.target) if part and part.entry),
         key=lambda part: part.item,
@@ -229,7 +234,7 @@ def _abbreviated(binder: _Binder, word: str) -> list[tuple[_Part | None, Option]
         return []
     return [
         (part, option)
-        for part, option in _known(binder)
+        for part, option in (*_known(binder), *((None, option) for option in _REFUSED))
         if any(name.startswith(word) for name in (option.name, *option.aliases))
     ]
 

@@ -6,7 +6,7 @@ no normal form: such a rule is NoNormalFormError.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 from typing import Literal
@@ -18,7 +18,7 @@ from ruleset_lint.netfilter.normal_matches import MATCH_FIELDS, MATCH_PRINTERS
 from ruleset_lint.netfilter.normal_targets import TARGET_FIELDS, TARGET_PRINTERS
 from ruleset_lint.netfilter.normal_values import network_text, port_ends, protocol_name
 from ruleset_lint.netfilter.saying import Said, Saying, field, print_fields
-from ruleset_lint.netfilter.values import networks
+from ruleset_lint.netfilter.values import networks, port, resolved_port
 from ruleset_lint.syntax.words import quote
 
 Backend = Literal["nft", "legacy"]
@@ -172,11 +172,12 @@ def _turned(saying: Saying) -> Saying:
     """`! --sport 0:5` is read back as `--sport 6:65535`."""
     if saying.name not in _NATIVE or saying.has("--tcp-option"):
         return saying
-    return Saying(saying.name, tuple(map(_turned_ports, saying.said)), saying.family, saying.backend)
+    said = tuple(_turned_ports(one, port if saying.name == "tcp" else resolved_port) for one in saying.said)
+    return Saying(saying.name, said, saying.family, saying.backend)
 
 
-def _turned_ports(said: Said) -> Said:
+def _turned_ports(said: Said, read: Callable[[str, int], int]) -> Said:
     if not said.negated or said.option not in ("--sport", "--dport"):
         return said
-    low, high = port_ends(said.words[0], 4)
+    low, high = port_ends(said.words[0], 4, read)
     return Said(said.option, False, (f"{high + 1}:65535",)) if low == 0 < high < 0xFFFF else said

@@ -148,8 +148,8 @@ class Rule(NamedTuple):
                 if use.option.name == "--syn":
                     return Test(Flags(frozenset({"FIN", "SYN", "RST", "ACK"}), frozenset({"SYN"})), use.negated)
                 if use.option.name == "--tcp-flags" and len(use.operands) == 2:
-                    mask, flags = (cast("frozenset[str]", self._value(use, number)) for number in (0, 1))
-                    return Test(Flags(mask, flags), use.negated)
+                    mask, flags = (cast("frozenset[str] | None", self._value(use, number)) for number in (0, 1))
+                    return Test(Flags(mask, flags), use.negated) if mask is not None and flags is not None else None
         return None
 
     @property

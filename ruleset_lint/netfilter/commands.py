@@ -35,7 +35,7 @@ PARAMETERS = (
     Option("-p", (protocol,), ("--protocol",), negatable=True),
     Option("-i", (interface,), ("--in-interface",), negatable=True),
     Option("-o", (interface,), ("--out-interface",), negatable=True),
-    Option("-f", (), ("--fragment",), negatable=True, families=IPV4),
+    Option("-f", (), ("--fragments", "--fragment"), negatable=True, families=IPV4),
     Option("-j", (target,), ("--jump",)),
     Option("-g", (target,), ("--goto",)),
     Option("-m", (text,), ("--match",), repeatable=True),

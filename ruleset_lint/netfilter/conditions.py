@@ -26,6 +26,7 @@ EXCLUSIVE: dict[str, tuple[tuple[str, ...], ...]] = {
     "hl": (("--hl-eq", "--hl-lt", "--hl-gt"),),
     "multiport": (("--sports", "--dports", "--ports"),),
     "recent": (("--set", "--rcheck", "--update", "--remove"),),
+    "statistic": (("--probability", "--every"), ("--probability", "--packet")),
     "string": (("--string", "--hex-string"),),
     "ttl": (("--ttl-eq", "--ttl-lt", "--ttl-gt"),),
 }
@@ -75,6 +76,8 @@ _ANY = Needs(r".+", _WITH_PORTS, "a port wants -p tcp, udp, sctp or dccp")
 # (extension, option): the only hooks where the kernel takes it
 OPTION_HOOKS: dict[tuple[str, str], frozenset[str]] = {
     ("TCPMSS", "--clamp-mss-to-pmtu"): frozenset({"FORWARD", "OUTPUT", "POSTROUTING"}),
+    ("devgroup", "--src-group"): frozenset({"PREROUTING", "INPUT", "FORWARD"}),
+    ("devgroup", "--dst-group"): frozenset({"FORWARD", "OUTPUT", "POSTROUTING"}),
     ("addrtype", "--limit-iface-in"): frozenset({"PREROUTING", "INPUT", "FORWARD"}),
     ("addrtype", "--limit-iface-out"): frozenset({"FORWARD", "OUTPUT", "POSTROUTING"}),
     ("physdev", "--physdev-out"): frozenset({"PREROUTING", "INPUT", "FORWARD", "POSTROUTING"}),

@@ -10,7 +10,13 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from ruleset_lint.netfilter.extension import IPV4, IPV6, Extension, Memory, Option, Tracking, flag, takes
-from ruleset_lint.netfilter.name_values import file_name, label, owner, packet_type, search_text, set_name
+from ruleset_lint.netfilter.header_values import (
+    extension_headers,
+    header_options,
+    mobility_type,
+    route_addresses,
+)
+from ruleset_lint.netfilter.name_values import file_name, filled, label, owner, packet_type, search_text, set_name
 from ruleset_lint.netfilter.option_values import (
     bytecode,
     chunk_types,
@@ -18,35 +24,30 @@ from ruleset_lint.netfilter.option_values import (
     dccp_types,
     direction,
     dscp_class,
-    extension_headers,
-    hash_burst,
-    hash_mode,
-    hash_rate,
+    group,
     hex_string,
     icmp_type,
     ipsec_protocol,
     long_mask,
     mac_address,
-    mask_or_length,
-    mobility_type,
+    mask,
     prefix_length,
     probability,
-    rate,
     tos,
 )
+from ruleset_lint.netfilter.rate_values import hash_burst, hash_mode, hash_rate, rate
 from ruleset_lint.netfilter.time_values import clock_time, date, month_days, week_days
 from ruleset_lint.netfilter.u32_values import u32_tests
 from ruleset_lint.netfilter.values import (
     Reader,
     address_types,
     addresses,
+    bridge_port,
     conntrack_states,
     flag_list,
+    host_network,
     integer,
-    interface,
     masked,
-    network,
-    networks,
     number_range,
     one_of,
     port,
@@ -106,6 +107,7 @@ _ENTRIES = (
             Option("--ahlen", (_U32,), negatable=True, families=IPV6),
             Option("--ahres", families=IPV6),
         ),
+        protocols=frozenset({"ah"}),
         module="ipt_ah",
     ),
     Extension(
@@ -179,10 +181,10 @@ _ENTRIES = (
         (
             takes("--ctstate", conntrack_states, negatable=True),
             takes("--ctproto", protocol, negatable=True),
-            takes("--ctorigsrc", network, negatable=True),
-            takes("--ctorigdst", network, negatable=True),
-            takes("--ctreplsrc", network, negatable=True),
-            takes("--ctrepldst", network, negatable=True),
+            takes("--ctorigsrc", host_network, negatable=True),
+            takes("--ctorigdst", host_network, negatable=True),
+            takes("--ctreplsrc", host_network, negatable=True),
+            takes("--ctrepldst", host_network, negatable=True),
             takes("--ctorigsrcport", port_span, negatable=True),
             takes("--ctorigdstport", port_span, negatable=True),
             takes("--ctreplsrcport", port_span, negatable=True),
@@ -223,7 +225,7 @@ _ENTRIES = (
     ),
     Extension(
         "devgroup",
-        (takes("--src-group", text, negatable=True), takes("--dst-group", text, negatable=True)),
+        (takes("--src-group", group, negatable=True), takes("--dst-group", group, negatable=True)),
         requires=("--src-group", "--dst-group"),
         module="xt_devgroup",
     ),
@@ -236,7 +238,7 @@ _ENTRIES = (
     ),
     Extension(
         "dst",
-        (takes("--dst-len", _U32, negatable=True), takes("--dst-opts", text)),
+        (takes("--dst-len", _U32, negatable=True), takes("--dst-opts", header_options)),
         families=IPV6,
         module="ip6t_hbh",
         first_packet=True,
@@ -292,7 +294,7 @@ _ENTRIES = (
     ),
     Extension(
         "hbh",
-        (takes("--hbh-len", _U32, negatable=True), takes("--hbh-opts", text)),
+        (takes("--hbh-len", _U32, negatable=True), takes("--hbh-opts", header_options)),
         families=IPV6,
         module="ip6t_hbh",
         first_packet=True,
@@ -355,7 +357,7 @@ _ENTRIES = (
         (
             flag("--ipvs", negatable=True),
             takes("--vproto", protocol, negatable=True),
-            takes("--vaddr", networks, negatable=True),
+            takes("--vaddr", host_network, negatable=True),
             takes("--vport", port, negatable=True),
             takes("--vdir", direction),
             takes("--vmethod", text, negatable=True),
@@ -404,7 +406,7 @@ _ENTRIES = (
         protocols=_PORT_PROTOCOLS,
         module="xt_multiport",
     ),
-    Extension("nfacct", (takes("--nfacct-name", text),), requires=("--nfacct-name",), module="xt_nfacct"),
+    Extension("nfacct", (takes("--nfacct-name", filled),), requires=("--nfacct-name",), module="xt_nfacct"),
     Extension(
         "osf",
         families=IPV4,
@@ -429,8 +431,8 @@ _ENTRIES = (
     Extension(
         "physdev",
         (
-            takes("--physdev-in", interface, negatable=True),
-            takes("--physdev-out", interface, negatable=True),
+            takes("--physdev-in", bridge_port, negatable=True),
+            takes("--physdev-out", bridge_port, negatable=True),
             flag("--physdev-is-in", negatable=True),
             flag("--physdev-is-out", negatable=True),
             flag("--physdev-is-bridged", negatable=True),
@@ -461,8 +463,8 @@ _ENTRIES = (
             takes("--spi", _U32, negatable=True, repeatable=True),
             takes("--proto", ipsec_protocol, negatable=True, repeatable=True),
             takes("--mode", one_of("transport", "tunnel"), negatable=True, repeatable=True),
-            takes("--tunnel-src", networks, negatable=True, repeatable=True),
-            takes("--tunnel-dst", networks, negatable=True, repeatable=True),
+            takes("--tunnel-src", host_network, negatable=True, repeatable=True),
+            takes("--tunnel-dst", host_network, negatable=True, repeatable=True),
             Option("--next", repeatable=True),
         ),
         requires=("--dir",),
@@ -508,7 +510,7 @@ _ENTRIES = (
             takes("--name", file_name),
             flag("--rsource"),
             flag("--rdest"),
-            takes("--mask", mask_or_length),
+            takes("--mask", mask),
         ),
         requires=("--set", "--rcheck", "--update", "--remove"),
         module="xt_recent",
@@ -516,7 +518,7 @@ _ENTRIES = (
         first_packet=True,
     ),
     Extension(
-        "realm", (takes("--realm", text, negatable=True),), families=IPV4, requires=("--realm",), module="xt_realm"
+        "realm", (takes("--realm", group, negatable=True),), families=IPV4, requires=("--realm",), module="xt_realm"
     ),
     Extension(
         "rpfilter",
@@ -532,7 +534,7 @@ _ENTRIES = (
             takes("--rt-segsleft", _U32_RANGE, negatable=True),
             takes("--rt-len", _U32, negatable=True),
             flag("--rt-0-res"),
-            takes("--rt-0-addrs", text),
+            takes("--rt-0-addrs", route_addresses),
             flag("--rt-0-not-strict"),
         ),
         families=IPV6,
@@ -574,14 +576,14 @@ _ENTRIES = (
     Extension(
         "srh",
         (
-            takes("--srh-next-hdr", text, negatable=True),
+            takes("--srh-next-hdr", _U8, negatable=True),
             *_compared("--srh-hdr-len", _U8),
             *_compared("--srh-segs-left", _U8),
             *_compared("--srh-last-entry", _U8),
             takes("--srh-tag", _U16, negatable=True),
-            takes("--srh-psid", networks, negatable=True),
-            takes("--srh-nsid", networks, negatable=True),
-            takes("--srh-lsid", networks, negatable=True),
+            takes("--srh-psid", host_network, negatable=True),
+            takes("--srh-nsid", host_network, negatable=True),
+            takes("--srh-lsid", host_network, negatable=True),
         ),
         families=IPV6,
         module="ip6t_srh",

@@ -67,8 +67,12 @@ def counts(value: str, family: int) -> tuple[int, ...]:
 
 def owner(value: str, family: int) -> str:
     """A user or group by number or name, or a range of numbers."""
-    if not value:
-        raise ValueError("number, range of numbers or name expected")
+    if value and not re.match(r"[-+0-9\s]", value):
+        return value
+    low, _, high = re.match("([^-:]*)([-:]?)(.*)", value, re.DOTALL).groups()  # type: ignore[union-attr]
+    ends = [number_up_to(end, 0xFFFFFFFE) for end in (low, high if _ else low)]
+    if not 0 <= ends[0] <= ends[1]:
+        raise ValueError("number up to 4294967294, range of numbers or name expected")
     return value
 
 
@@ -81,7 +85,7 @@ def prefix(value: str, family: int) -> str:
 
 def label(value: str, family: int) -> str:
     """A connection label by number or name."""
-    if re.fullmatch("[0-9]+", value) and number_up_to(value, 127) < 0:
+    if re.fullmatch("[0-9]+", filled(value, family)) and number_up_to(value, 127) < 0:
         raise OutOfRangeError("label up to 127 or the name of one expected")
     return value
 

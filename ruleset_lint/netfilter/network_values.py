@@ -38,6 +38,30 @@ def addresses(value: str, family: int) -> tuple[int, int]:
     return _address(low, family), _address(high if dash else low, family)
 
 
+def host_network(value: str, family: int) -> tuple[Network, ...]:
+    """One address as getaddrinfo reads it (XTTYPE_HOSTMASK), with a prefix length, a mask or none: 10.1 is 10.0.0.1."""
+    host, slash, mask = value.partition("/")
+    bits = 32 if family == 4 else 128
+    length, full = number(mask) if slash else bits, (1 << bits) - 1
+    bit_mask = full - (full >> length) if length is not None and length <= bits else numeric_address(mask, family)
+    try:
+        return (Network(numeric_address(host, family) & bit_mask, bit_mask),)
+    except ValueError:
+        if _is_host_name(host):
+            return (Network(0, bit_mask, host),)
+        raise
+
+
+def numeric_address(value: str, family: int) -> int:
+    """An address as getaddrinfo reads numbers (inet_aton for IPv4). Raises ValueError."""
+    try:
+        if family == 6:
+            return ipv6_address(value)
+        return ipv4_address(_without_blanks(value))
+    except (OSError, UnicodeEncodeError, ValueError):
+        raise ValueError(f"IPv{family} address expected") from None
+
+
 def _network(value: str, family: int) -> Network:
     host, slash, mask = value.partition("/")
     bits = 32 if family == 4 else 128
@@ -45,11 +69,14 @@ def _network(value: str, family: int) -> Network:
     try:
         return Network(_address(host, family) & mask_bits, mask_bits)
     except ValueError:
-        if re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?", host) and not re.search(
-            r"(^|\.)[0-9]+\.?$", host
-        ):
+        if _is_host_name(host):
             return Network(0, mask_bits, host)
         raise
+
+
+def _is_host_name(host: str) -> bool:
+    form = r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?"
+    return bool(re.fullmatch(form, host)) and not re.search(r"(^|\.)[0-9]+\.?$", host)
 
 
 def _mask(mask: str, family: int, bits: int) -> int:
@@ -70,12 +97,7 @@ def _address(value: str, family: int) -> int:
     """An address as libxtables reads it: parts left out are 0, parts may be octal or hexadecimal; else as inet_aton."""
     if family == 4 and (found := _short_address(value)) is not None:
         return found
-    try:
-        if family == 6:
-            return ipv6_address(value)
-        return ipv4_address(_without_blanks(value))
-    except (OSError, UnicodeEncodeError, ValueError):
-        raise ValueError(f"IPv{family} address expected") from None
+    return numeric_address(value, family)
 
 
 def _short_address(value: str) -> int | None:

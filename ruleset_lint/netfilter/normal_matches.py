@@ -16,12 +16,12 @@ from ruleset_lint.netfilter.normal_name_values import (
     packet_type,
     tos,
 )
+from ruleset_lint.netfilter.normal_program_values import bytecode, u32
 from ruleset_lint.netfilter.normal_values import (
     address_list,
     address_range,
     address_type_list,
     begun,
-    bytecode,
     decimal,
     hexadecimal,
     host_and_mask,
@@ -38,18 +38,26 @@ from ruleset_lint.netfilter.normal_values import (
     ports,
     protocol_number,
     span,
-    u32,
     unless_zero,
     upper,
 )
-from ruleset_lint.netfilter.saying import Field, Printer, field
+from ruleset_lint.netfilter.saying import Field, Printer, Saying, field, print_field
 from ruleset_lint.netfilter.text_values import quoted_up_to
+from ruleset_lint.netfilter.values import resolved_port
 
 _U32 = 0xFFFFFFFF
 _STATES = begun(("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT"))
 _STATUS = begun(("EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED"), "NONE")
+_SIDES = ("origsrc", "origdst", "replsrc", "repldst")
 _DCCP = ("REQUEST", "RESPONSE", "DATA", "ACK", "DATAACK", "CLOSEREQ", "CLOSE", "RESET", "SYNC", "SYNCACK", "INVALID")
-_ALL_PORTS = (field("--sport", ports(whole=True)), field("--dport", ports(whole=True)))
+_ALL_PORTS = tuple(field(option, ports(whole=True)) for option in ("--sport", "--dport"))
+_RESOLVED_PORTS = tuple(field(option, ports(resolved_port, whole=True)) for option in ("--sport", "--dport"))
+
+
+def _ipcomp(saying: Saying) -> list[str]:
+    """The SPI, even where nobody said it: the kernel then keeps that of 0."""
+    spi = print_field(saying, field("--ipcompspi", span(_U32))) if saying.has("--ipcompspi") else ["--ipcompspi", "0"]
+    return [*spi, *print_field(saying, field("--compres"))]
 
 
 def _compared(name: str) -> tuple[Field, ...]:
@@ -71,14 +79,14 @@ MATCH_FIELDS: dict[str, tuple[Field, ...]] = {
     "conntrack": (
         field("--ctstate", _STATES),
         field("--ctproto", protocol_number),
-        *(field(f"--ct{which}", host_and_mask) for which in ("origsrc", "origdst", "replsrc", "repldst")),
-        *(field(f"--ct{which}port", ports(whole=True)) for which in ("origsrc", "origdst", "replsrc", "repldst")),
+        *(field(f"--ct{which}", host_and_mask) for which in _SIDES),
+        *(field(f"--ct{which}port", ports(resolved_port, whole=True)) for which in _SIDES),
         field("--ctstatus", _STATUS),
         field("--ctexpire", span(_U32, whole=True)),
         field("--ctdir", upper),
     ),
     "cpu": (field("--cpu", decimal),),
-    "dccp": (*_ALL_PORTS, field("--dccp-types", ordered(_DCCP)), field("--dccp-option", decimal)),
+    "dccp": (*_RESOLVED_PORTS, field("--dccp-types", ordered(_DCCP)), field("--dccp-option", decimal)),
     "devgroup": (field("--src-group", named_mark("default")), field("--dst-group", named_mark("default"))),
     "dscp": (field("--dscp", hexadecimal(2)), field("--dscp-class", dscp_class, shown="--dscp")),
     "dst": (field("--dst-len", decimal), field("--dst-opts", option_list)),
@@ -94,7 +102,6 @@ MATCH_FIELDS: dict[str, tuple[Field, ...]] = {
     "hl": _compared("--hl"),
     "icmp": (field("--icmp-type", icmp_type),),
     "icmp6": (field("--icmpv6-type", icmp_type),),
-    "ipcomp": (field("--ipcompspi", span(_U32)), field("--compres")),
     "iprange": (field("--src-range", address_range), field("--dst-range", address_range)),
     "ipv6header": (field("--header", header_list), field("--soft")),
     "ipvs": (
@@ -146,7 +153,7 @@ MATCH_FIELDS: dict[str, tuple[Field, ...]] = {
     "tos": (field("--tos", tos),),
     "ttl": _compared("--ttl"),
     "u32": (field("--u32", u32),),
-    "udp": (field("--sport", ports()), field("--dport", ports())),
+    "udp": (field("--sport", ports(resolved_port)), field("--dport", ports(resolved_port))),
 }
 
 MATCH_PRINTERS: dict[str, Printer] = {
@@ -155,6 +162,7 @@ MATCH_PRINTERS: dict[str, Printer] = {
     "connlabel": normal_special.connlabel,
     "connlimit": normal_special.connlimit,
     "hashlimit": normal_rates.hashlimit,
+    "ipcomp": _ipcomp,
     "limit": normal_rates.limit,
     "nfacct": normal_special.nfacct,
     "policy": normal_special.policy,

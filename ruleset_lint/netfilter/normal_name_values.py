@@ -62,7 +62,7 @@ CHUNKS = {
 _HEADERS = {
     "hop-by-hop": ("hop", "0"), "ipv6-opts": ("dst", "60"), "ipv6-route": ("route", "43"),
     "ipv6-frag": ("frag", "44"), "ah": ("auth", "51"), "esp": ("50",), "ipv6-nonxt": ("none", "59"),
-    "protocol": ("prot", "proto", "255"),
+    "protocol": ("prot", "255"),
 }  # fmt: skip
 _PACKETS = {"bcast": "broadcast", "mcast": "multicast", "host": "unicast"}
 
@@ -100,7 +100,7 @@ def log_level(value: str, family: int) -> str | None:
 
 def dscp_class(value: str, family: int) -> str:
     """A class of DiffServ as a number."""
-    found = next((code for name, code in _DSCP.items() if name.startswith(value.upper())), None)
+    found = next((code for name, code in _DSCP.items() if value.upper().startswith(name)), None)
     if found is None:
         raise ValueError("class expected")
     return f"0x{found:02x}"
@@ -124,12 +124,14 @@ def chunk_types(value: str, family: int) -> str:
         name, _, flags = part.partition(":")
         if name.upper() in ("ALL", "NONE"):
             return name.upper()
-        found[name.upper()] = found.get(name.upper(), "") + flags
-    return ",".join(
-        name + (":" + "".join(sorted(found[name], key=lambda flag: "IUBET".find(flag.upper()))) if found[name] else "")
-        for name in CHUNKS
-        if name in found
-    )
+        found[name.upper()] = found.get(name.upper(), "") + (flags if name.upper() != "I_DATA" else "")
+    return ",".join(name + _chunk_flags(found[name]) for name in CHUNKS if name in found) or "NONE"
+
+
+def _chunk_flags(flags: str) -> str:
+    """Each once, a capital (the flag is set) before a small letter (it is not)."""
+    kept = {flag.upper(): flag for flag in sorted(flags, reverse=True)}
+    return ":" + "".join(kept[flag] for flag in "IUBET" if flag in kept) if kept else ""
 
 
 def header_list(value: str, family: int) -> str:
@@ -147,7 +149,7 @@ def owner(value: str, family: int) -> str:
     """A user or group by number, or a range of them. Raises ValueError for a name other than root."""
     if value == "root":
         return "0"
-    low, dash, high = value.partition("-")
+    low, dash, high = value.replace(":", "-", 1).partition("-")
     ends = number(low), number(high) if dash else number(low)
     if None in ends:
         raise ValueError("a user is looked up by the machine that loads it")

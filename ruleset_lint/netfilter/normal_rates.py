@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from ruleset_lint.netfilter.normal_values import value_of
 from ruleset_lint.netfilter.option_names import DAYS, UNITS
+from ruleset_lint.netfilter.rate_values import burst_of, byte_cost, bytes_a_second, cost_bytes
 from ruleset_lint.netfilter.saying import Said, Saying, negation
 
 _UNITS = (("day", 86400), ("hour", 3600), ("min", 60), ("sec", 1))
@@ -65,7 +66,7 @@ def hashlimit(saying: Saying) -> list[str]:
         raise ValueError("rate expected")
     option = "--hashlimit-upto" if (said is upto) != said.negated else "--hashlimit-above"
     rate = said.words[0]
-    words, quantum, expire, interval = _bytes(saying, rate) if "b/s" in rate[1:] else _packets(saying, rate)
+    words, quantum, expire, interval = _bytes(saying, rate) if rate.find("b/s") > 0 else _packets(saying, rate)
     mode = saying.text("--hashlimit-mode").split(",")
     modes = ["--hashlimit-mode", ",".join(name for name in _MODES if name in mode)] if any(mode) else []
     table = _table(saying, quantum, expire)
@@ -79,19 +80,19 @@ def _packets(saying: Saying, rate: str) -> tuple[list[str], int, int, list[str]]
         period = period // seconds
         every = value_of(saying.text("--hashlimit-rate-interval", "0")) or seconds
         interval = _interval(every)
-    words = [_rate(period, _HASHLIMIT), "--hashlimit-burst", str(value_of(saying.text("--hashlimit-burst", "5")))]
+    words = [_rate(period, _HASHLIMIT), "--hashlimit-burst", str(burst_of(saying.text("--hashlimit-burst", "5")))]
     return words, _UNITS[_unit(period, _HASHLIMIT)][1] * 1000, expire, interval
 
 
 def _bytes(saying: Saying, rate: str) -> tuple[list[str], int, int, list[str]]:
-    cost = _cost(_size(rate[: rate.index("b/s")]))
+    cost = byte_cost(bytes_a_second(rate))
     burst = 0
     if saying.has("--hashlimit-burst"):
-        burst = -(-_size(saying.text("--hashlimit-burst").lower().removesuffix("b")) // _bytes_of(cost))
-    words = [_sized(_bytes_of(cost), cost) + "b/s"]
+        burst = -(-burst_of(saying.text("--hashlimit-burst")) // cost_bytes(cost))
+    words = [_sized(cost_bytes(cost), cost) + "b/s"]
     quantum = (60 if burst else 15) * 1000
     if burst:
-        words += ["--hashlimit-burst", _sized(_bytes_of(cost) * burst, None) + "b"]
+        words += ["--hashlimit-burst", _sized(cost_bytes(cost) * burst, None) + "b"]
     matching = saying.has("--hashlimit-rate-match")
     every = value_of(saying.text("--hashlimit-rate-interval", "0")) or 1
     return words, quantum, quantum, _interval(every) if matching else []
@@ -101,22 +102,9 @@ def _interval(every: int) -> list[str]:
     return ["--hashlimit-rate-match", *(["--hashlimit-rate-interval", str(every)] if every != 1 else [])]
 
 
-def _size(text: str) -> int:
-    factor = {"m": 1 << 20, "k": 1 << 10}.get(text[-1:], 1)
-    return value_of(text.rstrip("mk")) * factor
-
-
-def _cost(size: int) -> int:
-    return _WHOLE // ((size >> 4) + 1)
-
-
-def _bytes_of(cost: int) -> int:
-    return ((_WHOLE // cost if cost else _WHOLE) - 1) << 4
-
-
 def _sized(size: int, cost: int | None) -> str:
     for name, factor in _SIZES[:-1]:
-        if size >= factor and (cost is None or _cost(size & ~(factor - 1)) == cost):
+        if size >= factor and (cost is None or byte_cost(size & _WHOLE & ~(factor - 1)) == cost):
             return f"{size // factor}{name}"
     return str(size)
 

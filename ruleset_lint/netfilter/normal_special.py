@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from ruleset_lint.netfilter.network_values import numeric_address
 from ruleset_lint.netfilter.normal_values import (
     address_text,
     decimal,
     hexadecimal,
     host_and_mask,
     ports,
+    prefix_length,
     protocol_name,
     tcp_flags,
     value_of,
 )
+from ruleset_lint.netfilter.option_values import hex_bytes
 from ruleset_lint.netfilter.saying import Saying, field, negation, print_field, print_fields
 from ruleset_lint.netfilter.text_values import quoted, verbatim
-from ruleset_lint.netfilter.values import addresses, number
+from ruleset_lint.netfilter.values import number
 
 _MOST = 0xFFFFFFFFFFFFFFFF
 _PORTS = (field("--sport", ports()), field("--dport", ports()))
@@ -75,10 +78,11 @@ def connlimit(saying: Saying) -> list[str]:
     bits = 32 if saying.family == 4 else 128
     given = saying.text("--connlimit-mask", str(bits))
     length = number(given)
-    if length is None:
-        length = addresses(given, saying.family)[0].bit_count()
+    if length is None or length > bits:
+        found = prefix_length(numeric_address(given, saying.family), saying.family)
+        length = bits if found is None else found
     side = "--connlimit-daddr" if saying.has("--connlimit-daddr") else "--connlimit-saddr"
-    return [option, str(value_of(said.words[0])), "--connlimit-mask", str(min(length, bits)), side]
+    return [option, str(value_of(said.words[0])), "--connlimit-mask", str(length), side]
 
 
 def nfacct(saying: Saying) -> list[str]:
@@ -119,7 +123,8 @@ def recent(saying: Saying) -> list[str]:
     for option in ("--seconds", "--reap", "--hitcount", "--rttl"):
         if saying.has(option):
             text = saying.text(option)
-            words += [] if text and not value_of(text) else [option, *([str(value_of(text))] if text else [])]
+            shown = value_of(text) - ((value_of(text) >> 31) << 32) if text else 1  # printed with its sign
+            words += [] if not shown else [option, *([str(shown)] if text else [])]
     words += ["--name", verbatim(saying.text("--name", "DEFAULT")[:199], saying.family)]
     words += ["--mask", _mask(saying.text("--mask"), saying.family)]
     return [*words, "--rdest" if saying.has("--rdest") else "--rsource"]
@@ -127,10 +132,7 @@ def recent(saying: Saying) -> list[str]:
 
 def _mask(text: str, family: int) -> str:
     bits = 32 if family == 4 else 128
-    length = number(text) if text else bits
-    if length is None:
-        return address_text(addresses(text, family)[0], family)
-    return address_text((1 << bits) - (1 << (bits - length)), family)
+    return address_text(numeric_address(text, family) if text else (1 << bits) - 1, family)
 
 
 def set_match(saying: Saying) -> list[str]:
@@ -151,8 +153,8 @@ def string(saying: Saying) -> list[str]:
     said = saying.find("--string", "--hex-string")
     if said is None:
         raise ValueError("pattern expected")
-    data = said.words[0].encode("utf-8", "surrogateescape")
-    data = data if said.option == "--string" else _from_hex(data)
+    text = said.words[0]
+    data = text.encode("utf-8", "surrogateescape") if said.option == "--string" else hex_bytes(text)
     plain = all(0x20 <= byte <= 0x7E for byte in data) and not data.endswith(b"\\")
     shown = data.decode("ascii").replace("\\", "\\\\").replace('"', '\\"') if plain else f"|{data.hex()}|"
     words = [*negation(said), "--string" if plain else "--hex-string", f'"{shown}"', "--algo", saying.text("--algo")]
@@ -160,22 +162,3 @@ def string(saying: Saying) -> list[str]:
         place = value_of(saying.text(option, str(usual)))
         words += [option, str(place)] if place != usual else []
     return [*words, *(["--icase"] if saying.has("--icase") else [])]
-
-
-def _from_hex(data: bytes) -> bytes:
-    """The bytes of a pattern with digits between bars; outside them a backslash makes the next byte plain."""
-    found, place, inside = bytearray(), 0, False
-    while place < len(data):
-        char = data[place : place + 1]
-        if char == b"|":
-            inside, place = not inside, place + 1
-        elif inside and char.isspace():
-            place += 1
-        elif inside:
-            found += bytes.fromhex(data[place : place + 2].decode("ascii"))
-            place += 2
-        else:
-            place += char == b"\\"
-            found += data[place : place + 1]
-            place += 1
-    return bytes(found)

@@ -7,7 +7,6 @@ value that reads only with the help of the machine that loads it.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable
 
 from ruleset_lint.netfilter.option_names import MOBILITY
@@ -19,8 +18,8 @@ from ruleset_lint.netfilter.values import (
     address_types,
     addresses,
     flag_list,
+    host_network,
     masked,
-    networks,
     number,
     port,
     protocol,
@@ -83,11 +82,11 @@ def span(most: int, *, whole: bool = False) -> Writer:
     return write
 
 
-def ports(*, whole: bool = False) -> Writer:
+def ports(read: Callable[[str, int], int] = port, *, whole: bool = False) -> Writer:
     """A writer of a port or a range of ports by number; without `whole` the range of all ports is left out."""
 
     def write(value: str, family: int) -> str | None:
-        low, high = port_ends(value, family)
+        low, high = port_ends(value, family, read)
         if not whole and (low, high) == (0, 0xFFFF):
             return None
         return str(low) if low == high else f"{low}:{high}"
@@ -95,14 +94,14 @@ def ports(*, whole: bool = False) -> Writer:
     return write
 
 
-def port_ends(value: str, family: int) -> tuple[int, int]:
+def port_ends(value: str, family: int, read: Callable[[str, int], int] = port) -> tuple[int, int]:
     """First and last port of a range."""
-    return _ends(value, 0xFFFF, lambda text: port(text, family))
+    return _ends(value, 0xFFFF, lambda text: read(text, family))
 
 
 def _ends(value: str, most: int, read: Callable[[str], int]) -> tuple[int, int]:
     low, colon, high = value.partition(":")
-    first = read(low) if low or not colon else 0
+    first = read(low) if low else 0
     return first, ((read(high) if high else most) if colon else first)
 
 
@@ -169,8 +168,8 @@ def network_text(network: Network, family: int) -> str:
 def host_and_mask(value: str, family: int) -> str:
     """An address with its host bits, and the prefix; a full mask, or one that is no prefix, is left out."""
     host, slash, _ = value.partition("/")
-    (network,) = networks(value, family)
-    (alone,) = networks(host, family)
+    (network,) = host_network(value, family)
+    (alone,) = host_network(host, family)
     text = network_text(alone, family).partition("/")[0]
     length = prefix_length(network.mask, family)
     full = length is None or length == (32 if family == 4 else 128)
@@ -213,7 +212,7 @@ def address_type_list(value: str, family: int) -> str:
 
 def mac(value: str, family: int) -> str:
     """A MAC address in two lower-case digits a byte."""
-    return ":".join(f"{int(part, 16):02x}" for part in value.split(":"))
+    return ":".join(f"{int(part or '0', 16):02x}" for part in value.split(":"))
 
 
 def begun(order: tuple[str, ...], empty: str = "") -> Writer:
@@ -255,42 +254,26 @@ def _mobility_number(text: str) -> int:
     found = number(text)
     if found is not None:
         return found
-    return next(place for place, name in enumerate(MOBILITY) if name.startswith(text.lower())) // 2
+    low = text.lower()
+    begun = (place for place, name in enumerate(MOBILITY) if name.startswith(low))
+    return (MOBILITY.index(low) if low in MOBILITY else next(begun)) // 2
 
 
 def option_list(value: str, family: int) -> str:
     """`1:2,4` of hop-by-hop and destination options by number, each byte by itself."""
     parts = (part.partition(":") for part in value.split(","))
     return ",".join(
-        f"{value_of(kind) & 0xFF}"
-        + (f":{value_of(length) & 0xFF}" if colon and value_of(length) & 0xFF != 0xFF else "")
+        f"{_byte(kind)}" + (f":{_byte(length)}" if colon and _byte(length) != 0xFF else "")
         for kind, colon, length in parts
     )
+
+
+def _byte(text: str) -> int:
+    digits = text.strip()
+    return (-value_of(digits[1:]) if digits.startswith("-") else value_of(digits)) & 0xFF
 
 
 def class_id(value: str, family: int) -> str:
     """`1:a` as `0001:000a`."""
     major, _, minor = value.partition(":")
     return f"{int(major, 16) & 0xFFFF:04x}:{int(minor, 16) & 0xFFFF:04x}"
-
-
-def bytecode(value: str, family: int) -> str:
-    """The instructions of bpf in quotes, one blank between numbers."""
-    count, *instructions = value.split(",")
-    numbers = [" ".join(str(int(word)) for word in part.split()) for part in instructions if part.strip()]
-    return '"' + ",".join([str(value_of(count)), *numbers]) + '"'
-
-
-_TOKEN = re.compile(r"\s*(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20}|&&|<<|>>|[&@=,:])\s*")
-
-
-def u32(value: str, family: int) -> str:
-    """The tests of u32 in quotes, hexadecimal and without blanks."""
-    tokens, place = [], 0
-    while place < len(value):
-        match = _TOKEN.match(value, place)
-        if not match:
-            raise ValueError("test of u32 expected")
-        tokens.append(f"0x{value_of(match[1]):x}" if match[1][0].isdigit() else match[1])
-        place = match.end()
-    return '"' + re.sub(r"(0x[0-9a-f]+):\1(?![0-9a-f])", r"\1", "".join(tokens)) + '"'

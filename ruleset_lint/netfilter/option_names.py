@@ -32,10 +32,10 @@ REJECT6 = (
 )  # fmt: skip
 LOG_LEVELS = ("alert", "crit", "debug", "emerg", "error", "info", "notice", "panic", "warning")
 TOS = ("minimize-delay", "maximize-throughput", "maximize-reliability", "minimize-cost", "normal-service")
-DSCP_CLASSES = frozenset({
+DSCP_CLASSES = (
     "af11", "af12", "af13", "af21", "af22", "af23", "af31", "af32", "af33", "af41", "af42", "af43", "be", "cs0",
-    "cs1", "cs2", "cs3", "cs4", "cs5", "cs6", "cs7", "ef", "le", "va",
-})  # fmt: skip
+    "cs1", "cs2", "cs3", "cs4", "cs5", "cs6", "cs7", "ef",
+)  # fmt: skip
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 SCTP_CHUNKS = frozenset({
     "ABORT", "ASCONF", "ASCONF_ACK", "COOKIE_ACK", "COOKIE_ECHO", "DATA", "ECN_CWR", "ECN_ECNE", "ERROR",
@@ -58,7 +58,7 @@ MOBILITY = (
 )  # fmt: skip
 HEADERS = frozenset({
     "0", "255", "43", "44", "50", "51", "59", "60", "ah", "auth", "dst", "esp", "frag", "hop", "hop-by-hop",
-    "ipv6-frag", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "none", "prot", "proto", "protocol", "route",
+    "ipv6-frag", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "none", "prot", "protocol", "route",
 })  # fmt: skip
 EVENTS = frozenset({
     "assured", "destroy", "helper", "mark", "natseqinfo", "new", "protoinfo", "related", "reply", "secmark",

@@ -5,10 +5,11 @@ A reader takes the text and the address family (4 or 6) and raises ValueError sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ruleset_lint.netfilter.network_values import Network, addresses, network, networks
+from ruleset_lint.netfilter.network_values import Network, addresses, host_network, network, networks
 from ruleset_lint.netfilter.number_values import is_byte, number, number_up_to
 from ruleset_lint.netfilter.services import port_of
 
@@ -25,8 +26,10 @@ __all__ = [
     "Reader",
     "address_types",
     "addresses",
+    "bridge_port",
     "conntrack_states",
     "flag_list",
+    "host_network",
     "integer",
     "interface",
     "is_byte",
@@ -42,6 +45,7 @@ __all__ = [
     "port_range",
     "port_span",
     "protocol",
+    "resolved_port",
     "states",
     "text",
 ]  # fmt: skip
@@ -66,6 +70,9 @@ ADDRESS_TYPES = (
     "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW",
     "NAT", "XRESOLVE",
 )  # fmt: skip
+
+# refused for IPv6 by xt_addrtype.c
+_ADDRESS_TYPES_4 = frozenset({"BROADCAST", "BLACKHOLE", "PROHIBIT", "THROW", "NAT", "XRESOLVE"})
 
 
 class Flags(NamedTuple):
@@ -151,7 +158,7 @@ def port_list(value: str, family: int) -> Ports:
     if sum(2 if ":" in part else 1 for part in parts) > 15:
         raise OutOfRangeError("at most 15 ports expected, a range counting as two")
     found = tuple((port(low, family), port(high, family)) for low, high in map(_range, parts))
-    if any(first > last for first, last in found):
+    if any(first > last or (first == last and ":" in part) for part, (first, last) in zip(parts, found, strict=True)):
         raise ValueError("ranges whose first port is the lower one expected")
     return found
 
@@ -162,11 +169,14 @@ def _range(part: str) -> tuple[str, str]:
 
 
 def number_range(most: int, *, ordered: bool = False) -> Callable[[str, int], tuple[int, int]]:
-    """A reader of `5`, `5:9`, `:9`, `5:` or `:`; `ordered` if the first number may not be the larger one."""
+    """A reader of `5`, `5:9`, `:9`, `5:`, `:`, or nothing, which is 0.
+
+    `ordered` if the first number may not be the larger one.
+    """
 
     def read(value: str, family: int) -> tuple[int, int]:
         low, colon, high = value.partition(":")
-        first = number(low) if low or not colon else 0
+        first = number(low) if low else 0
         last = (number(high) if high else most) if colon else first
         if first is None or last is None or max(first, last) > most:
             raise ValueError(f"number up to {most} or a range first:last expected")
@@ -178,10 +188,24 @@ def number_range(most: int, *, ordered: bool = False) -> Callable[[str, int], tu
 
 
 def port_span(value: str, family: int) -> Ports:
-    """Like port_range, but a range may stand the wrong way round: it loads, and matches nothing."""
+    """Like port_range, of resolved_port; a range may stand the wrong way round: it loads, and matches nothing."""
     low, colon, high = value.partition(":")
-    first = port(low, family) if low or not colon else 0
-    return ((first, (port(high, family) if high else 65535) if colon else first),)
+    first = resolved_port(low, family)
+    return ((first, (resolved_port(high, family) if high else 65535) if colon else first),)
+
+
+def resolved_port(value: str, family: int) -> int:
+    """A port as getaddrinfo reads it (XTTYPE_PORTRC): decimal even behind a 0, the lower 16 bits of 31, 0 for none."""
+    match = re.fullmatch(r"[ \t\n\v\f\r]*\+?([0-9]{1,19})", value) if value else None
+    if match:
+        number_read = int(match[1]) & 0xFFFFFFFF
+        if int(match[1]) >= 1 << 64 or number_read >= 1 << 31:
+            raise OutOfRangeError("port expected: a number up to 65535 or the name of a service")
+        return number_read & 0xFFFF
+    found = port_of(value) if value and number(value) is None else None
+    if found is None and value:
+        raise ValueError("port expected: a decimal number up to 65535 or the name of a service")
+    return found or 0
 
 
 def states(value: str, family: int) -> frozenset[str]:
@@ -203,7 +227,10 @@ def flag_list(value: str, family: int) -> frozenset[str]:
 
 def address_types(value: str, family: int) -> frozenset[str]:
     """Address types of addrtype."""
-    return _begun(value, ADDRESS_TYPES, "address type")
+    found = _begun(value, ADDRESS_TYPES, "address type")
+    if family == 6 and found & _ADDRESS_TYPES_4:
+        raise ValueError("address type that the kernel knows for IPv6 expected, not " + min(found & _ADDRESS_TYPES_4))
+    return found
 
 
 def interface(value: str, family: int) -> str:
@@ -212,6 +239,11 @@ def interface(value: str, family: int) -> str:
         error = OutOfRangeError if value else ValueError
         raise error("interface name of 1 to 15 bytes expected")
     return value
+
+
+def bridge_port(value: str, family: int) -> str:
+    """Name of an interface of a bridge, or none: any text of at most 15 bytes."""
+    return interface(value, family) if value else value
 
 
 def masked(value: str, family: int) -> Masked:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ruleset_lint.netfilter.normal_values import u32
+from ruleset_lint.netfilter.normal_program_values import u32
 from ruleset_lint.packets.formula import (
     ICMP_TYPE,
     QUOTED_DESTINATION_PORT,
