@@ -78,11 +78,14 @@ def new_without_syn(ruleset: Ruleset, host: Host, profiles: tuple[Profile, ...])
 
 def _lax(ruleset: Ruleset) -> list[Rule]:
     """The accepts of NEW packets that have no SYN, in the file's order."""
+    guarded = any(map(_may_guard, ruleset.by_shape))
+    if guarded and len(ruleset.live_rules) > _MOST_WALKED:
+        return []
     shapes = [shape for shape in ruleset.by_shape if _accepts_tcp(shape) and _may_accept_new(ruleset, shape)]
     each = (_accepts.reached_of(ruleset, _new_alone(ruleset, shape), *_HOOKS) for shape in shapes)
     found = list(chain.from_iterable(each))
-    if found and any(map(_may_guard, ruleset.by_shape)):
-        come_to = _reached(ruleset) if len(ruleset.live_rules) <= _MOST_WALKED else frozenset[int]()
+    if found and guarded:
+        come_to = _reached(ruleset)
         found = [made for made in found if made.number in come_to]
     return sorted(found, key=attrgetter("number"))
 

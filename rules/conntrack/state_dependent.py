@@ -55,10 +55,10 @@ def state_dependent(ruleset: Ruleset) -> Iterator[Finding]:
             counts[_shared.what_tracks(shape)] += len(rules)
     kinds = ", ".join(f"{name} {count}" for name, count in counts.most_common())
     number = "1 rule keeps" if len(found) == 1 else f"{len(found)} rules keep"
-    first, *others = found
+    first, others = found[0], found[1 : _MOST_PLACES + 1]
     yield Finding(
         at_rule(ruleset, first, _shared.what_tracks(first.shape)),
         f"{number} connection tracking on for {_shared.family_name(ruleset)} ({kinds})",
-        related=tuple(at_rule(ruleset, other, _shared.what_tracks(other.shape)) for other in others[:_MOST_PLACES]),
+        related=tuple(at_rule(ruleset, other, _shared.what_tracks(other.shape)) for other in others),
         help=(f"without them {len(ruleset.live_rules) - len(found)} of {len(ruleset.live_rules)} rules remain",),
     )

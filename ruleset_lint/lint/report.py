@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import NamedTuple, overload
 
 from ruleset_lint.lint.engine import Hit, Outcome
@@ -53,15 +54,10 @@ class ReportedEdit(NamedTuple):
     path: str
 
 
-class _Edit(NamedTuple):
-    document: Document[object]
-    edit: Edit
-
-
 class ReportedEdits(Sequence[ReportedEdit]):
     """Edits whose lines and columns are looked up when asked for: a fix may have thousands, and few are printed."""
 
-    def __init__(self, edits: Sequence[_Edit]) -> None:
+    def __init__(self, edits: Sequence[tuple[Document[object], Edit]]) -> None:
         """Edits, each with its document."""
         self._edits = edits
 
@@ -285,5 +281,5 @@ def _frame(document: Document[object], offset: int, start: Position) -> Frame:
 def _fix(fix: Fix, hits: Sequence[Hit]) -> ReportedFix:
     """The fixes of all hits as one."""
     fixes = ((hit.finding.place.document, hit.finding.fix.edits) for hit in hits if hit.finding.fix)
-    edits = [_Edit(document, edit) for document, made in fixes for edit in made]
-    return ReportedFix(fix.title, fix.safety, fix.emits, ReportedEdits(edits))
+    edits = chain.from_iterable(zip(repeat(document), made, strict=False) for document, made in fixes)
+    return ReportedFix(fix.title, fix.safety, fix.emits, ReportedEdits(list(edits)))
