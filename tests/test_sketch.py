@@ -16,6 +16,7 @@ from ruleset_lint.syntax.iptables_save import parse
 YES, NO, MAYBE = Answer.YES, Answer.NO, Answer.MAYBE
 WEB = Sketch(protocol=6, destination_port=(80, 80), not_in="lo", destination_is_local=True)
 SYN = Sketch(protocol=6, flags_set=frozenset({"SYN"}), flags_clear=frozenset({"ACK", "RST", "FIN"}))
+ONE = Sketch(source=Network(0xC0000201, 0xFFFFFFFF))
 FROM_TEN = Sketch(source=Network(0x0A000000, 0xFF000000))
 
 
@@ -96,7 +97,9 @@ CONDITIONS = (
 )  # fmt: skip
 
 
-@given(st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=12), st.sampled_from([WEB, SYN, FROM_TEN, Sketch()]))
+@given(
+    st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=12), st.sampled_from([WEB, SYN, FROM_TEN, ONE, Sketch()])
+)
 def test_remembered_answers_are_the_same(words: list[str], sketch: Sketch) -> None:
     text = "".join(f"-A INPUT {one}\n" for one in words)
     rules = load(parse("test", f"*filter\n{text}COMMIT\n")).rules
@@ -110,6 +113,8 @@ VALUES = (
     "-p tcp ! --dport 80", "-p tcp ! --dport 81", "-p tcp ! --sport 0:65535", "-p tcp --sport 80", "-p tcp --sport 99",
     "-p tcp -m multiport --dports 22,80", "-p tcp -m multiport --dports 22,81", "-p tcp -m multiport --ports 22,81",
     "-p tcp -m tcp --tcp-flags SYN,ACK ACK", "-p tcp -m tcp --tcp-flags SYN,ACK SYN", "-p tcp --tcp-option 2",
+    "-s 10.1.2.3/32", "-s 10.1.2.3/15", "-s 10.1.2.3/8", "-s 10.2.0.0/16", "-s 192.1.2.3/32", "-s 010.1.2.3/32",
+    "-s 10.1.2.3/255.255.0.0", "-s 300.1.2.3/32", "-s 10.1.2.3/33", "-s a.example", "! -s 10.2.0.0/16",
     "-s 10.1.0.0/16", "-s 192.0.2.1", "-s 0.0.0.0/0", "! -s 10.1.0.0/16", "! -s 0.0.0.0/0", "-s 11.0.0.0/8",
     "-d 192.0.2.1 ! -s 0.0.0.0/0", "-d 192.0.2.1 ! -s 10.1.0.0/16", "-i lo", "-i eth0", "-i +", "! -i lo", "! -i +",
     "-m conntrack --ctstate NEW", "-m conntrack --ctstate RELATED", "-m conntrack --ctstate NEW --ctdir REPLY",
@@ -119,6 +124,8 @@ VALUES = (
 PACKETS = (
     WEB, SYN, FROM_TEN, Sketch(), Sketch(protocol=6, destination_port=(65001, 65001)), Sketch(state="NEW"),
     Sketch(protocol=6, destination_port=(65, 443)), Sketch(protocol=6, source_port=(80, 80), in_interface="eth0"),
+    Sketch(source=Network(0x0A010203, 0xFFFFFFFF)), Sketch(source=Network(0x0A010000, 0xFFFF0000)),
+    Sketch(destination=Network(0xC0000201, 0xFFFFFFFF)),
     Sketch(protocol=6, destination_port=(0, 0)), Sketch(protocol=6, source_port=(81, 99), state="ESTABLISHED"),
 )  # fmt: skip
 
