@@ -76,8 +76,8 @@ def load_rules(folder: Path, alias: str = _ALIAS) -> tuple[RuleInfo, ...]:
     package = ModuleType(alias)
     package.__path__ = [str(folder)]
     sys.modules[alias] = package
-    names = (path.relative_to(folder).with_suffix("").parts for path in sorted(folder.glob("*/[!_]*.py")))
-    modules = [import_module(".".join((alias, *parts))) for parts in names]
+    names = sorted((path.parent.name, path.stem) for path in folder.glob("*/[!_]*.py"))
+    modules = [import_module(f"{alias}.{category}.{name}") for category, name in names]
     return tuple(sorted((found for module in modules for found in _defined(module)), key=lambda info: info.id))
 
 
