@@ -78,6 +78,15 @@ def test_a_second_block_of_a_fragment_adds_to_the_first() -> None:
     assert chain(load(parse("x", text), fragment=True)) == ["-j A", "-j B"]
 
 
+def test_a_table_loaded_at_once_can_be_changed_by_a_second_block_of_a_fragment() -> None:
+    first = "*filter\n:INPUT DROP [0:0]\n:A - [0:0]\n:B - [0:0]\n-A INPUT -j A\n-A A -j B\nCOMMIT\n"
+    found = load(parse("x", first + "*filter\n-A A -j DROP\n-I INPUT -j B\nCOMMIT\n"), fragment=True)
+    table = found.tables["filter"]
+    assert (chain(found), chain(found, "A"), chain(found, "B")) == (["-j B", "-j A"], ["-j B", "-j DROP"], [])
+    assert (table.chains["INPUT"].policy, table.chains["B"].number) == ("DROP", 4)
+    assert (table.callees["INPUT"], table.hooks["B"], table.hooks["OUTPUT"]) == (("B", "A"), {"INPUT"}, {"OUTPUT"})
+
+
 @pytest.mark.parametrize(
     ("commands", "chains"),
     [

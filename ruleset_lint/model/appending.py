@@ -5,30 +5,32 @@ Knows no other command.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
-from operator import attrgetter, itemgetter
-from typing import NamedTuple, TypeVar, cast
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain, count, repeat
+from operator import itemgetter
+from typing import NamedTuple, cast
 
 from ruleset_lint.model.blocks import Block
-from ruleset_lint.model.loader import ChainSoFar, Loader, declare, shape_of
-from ruleset_lint.model.rule import Home, made_of
+from ruleset_lint.model.calls import Pairs
+from ruleset_lint.model.loader import Loader, Whole, policy_of, shape_of
+from ruleset_lint.model.rule import Home, Rule, made_of
 from ruleset_lint.model.shape import Shape, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
+from ruleset_lint.syntax.columns import at_lines
 from ruleset_lint.syntax.nodes import RuleLine
 
 _Values = tuple[str, ...]
-_Any = TypeVar("_Any")
 _first = itemgetter(0)
-_name = attrgetter("name")
 
 
 class _Lines(NamedTuple):
-    """Rule lines in order, as columns."""
+    """Rule lines in order, as columns, and the shapes that they have."""
 
     numbers: Sequence[int]
     shapes: Sequence[Shape]
     values: Sequence[_Values]
+    different: Collection[Shape]
 
 
 def append_all(loader: Loader, home: Home, block: Block) -> bool:
@@ -39,35 +41,33 @@ def append_all(loader: Loader, home: Home, block: Block) -> bool:
     """
     lines = _lines(loader, block)
     last = block.declaring[-1] if block.declaring else 0
-    is_new = len(loader.tables[block.table]) <= len(BUILTIN_CHAINS.get(block.table, ()))
-    if lines is None or not is_new or (lines.numbers and lines.numbers[0] < last):
+    if lines is None or block.table in loader.begun or (lines.numbers and lines.numbers[0] < last):
         return False
-    chains = dict(loader.tables[block.table])
-    for name, policy, number in block.declared:
-        declare(chains, block.table, name, policy, number)
-    found = list(map(chains.get, map(_first, lines.values)))
-    called = _called(lines, chains)
-    if None in found or called is None:
+    builtin = dict.fromkeys(BUILTIN_CHAINS.get(block.table, ()), "ACCEPT")
+    numbers = dict.fromkeys(builtin, 0)
+    numbers.update(zip(map(_first, block.declared), block.declaring, strict=True))
+    places = dict(zip(numbers, count(), strict=False))
+    try:
+        chains = list(map(places.__getitem__, map(_first, lines.values)))
+        calls = _calls(lines, chains, places)
+    except KeyError:
         return False
-    loader.tables[block.table] = chains
-    _append(loader, home, lines, cast("list[ChainSoFar]", found), called)
+    if calls is None or min(calls.callees, default=len(builtin)) < len(builtin):
+        return False
+    policies = {name: policy_of(block.table, name, said) for name, said, _ in block.declared if name in builtin}
+    rules: list[list[Rule]] = [[] for _ in numbers]
+    loader.commands += _append(home, lines, list(map(rules.__getitem__, chains)))
+    loader.whole[block.table] = Whole(builtin | policies, numbers, rules, calls)
+    loader.begun.add(block.table)
     return True
 
 
-def _append(
-    loader: Loader,
-    home: Home,
-    lines: _Lines,
-    chains: Sequence[ChainSoFar],
-    called: Iterable[ChainSoFar | None],
-) -> None:
-    names = map(_name, chains)
+def _append(home: Home, lines: _Lines, chains: Sequence[list[Rule]]) -> Sequence[Rule]:
+    """Make the rules, and put each at the end of its chain."""
+    names = map(_first, lines.values)
     rules = list(map(made_of, zip(lines.shapes, lines.values, lines.numbers, names, repeat(home), strict=False)))
-    for chain, rule, below in zip(chains, rules, called, strict=False):
-        chain.rules.append(rule)
-        if below is not None:
-            chain.callees[below.name] = None
-    loader.commands += rules
+    deque(map(list.append, chains, rules), maxlen=0)
+    return rules
 
 
 def _lines(loader: Loader, block: Block) -> _Lines | None:
@@ -75,27 +75,27 @@ def _lines(loader: Loader, block: Block) -> _Lines | None:
     nodes = block.document.nodes
     shapes: dict[object, Shape] = {}
     counted: set[object] = set()
-    numbers: list[int] = []
-    for form, some in block.commands():
+    found = list(block.commands())
+    for form, some in found:
         node = cast("RuleLine", nodes[some[0] - 1])
         shapes[form] = shape_of(loader, node)
         if loader.depends[node.pattern] or not _appends(shapes[form], loader.family):
             return None
         counted.update({form} if node.counters else ())
-        numbers += some
-    numbers.sort()
-    forms = _at(numbers, nodes.forms)
-    values = cast("Sequence[_Values]", _at(numbers, nodes.values))
+    numbers = _in_order([some for _, some in found])
+    forms = at_lines(numbers, nodes.forms)
+    values = cast("Sequence[_Values]", at_lines(numbers, nodes.values))
     if counted:  # packets and bytes come before the values
         values = [each[2:] if form in counted else each for form, each in zip(forms, values, strict=True)]
-    return _Lines(numbers, list(map(shapes.__getitem__, forms)), values)
+    return _Lines(numbers, list(map(shapes.__getitem__, forms)), values, shapes.values())
 
 
-def _at(numbers: Sequence[int], column: Sequence[_Any]) -> Sequence[_Any]:
-    """What stands in a column at lines of these numbers, which begin with 1."""
-    if numbers and numbers[-1] - numbers[0] == len(numbers) - 1:
-        return column[numbers[0] - 1 : numbers[-1]]
-    return [column[number - 1] for number in numbers]
+def _in_order(found: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Numbers of which each part is in order, all in order."""
+    first, last = min((some[0] for some in found), default=1), max((some[-1] for some in found), default=0)
+    if sum(map(len, found)) == last - first + 1:
+        return range(first, last + 1)
+    return sorted(chain.from_iterable(found))
 
 
 def _appends(shape: Shape, family: int) -> bool:
@@ -105,17 +105,15 @@ def _appends(shape: Shape, family: int) -> bool:
     return command.operands == (0,)
 
 
-def _called(lines: _Lines, chains: Mapping[str, ChainSoFar]) -> Iterable[ChainSoFar | None] | None:
-    """The chain that each rule jumps or goes to, if it does; None if a rule calls what is no chain of one's own."""
-    calling = {shape: jump.operands[0] for shape in set(lines.shapes) if (jump := shape.jump) and jump.operands}
-    if not calling:
-        return repeat(None)
+def _calls(lines: _Lines, chains: Sequence[int], places: Mapping[str, int]) -> Pairs | None:
+    """Which chain each rule calls, if it does; None if the name of one stands in a shape.
+
+    Raises KeyError for one that has no place.
+    """
+    calling = {shape: jump.operands[0] for shape in lines.different if (jump := shape.jump) and jump.operands}
     if not all(isinstance(operand, int) for operand in calling.values()):
         return None
-    operands = cast("Iterable[int | None]", map(calling.get, lines.shapes))
-    names = [
-        None if operand is None else values[operand] for operand, values in zip(operands, lines.values, strict=True)
-    ]
-    called = [None if name is None else chains.get(name) for name in names]
-    is_known = called.count(None) == names.count(None)
-    return called if is_known and all(chain is None or chain.policy == "-" for chain in set(called)) else None
+    operands = cast("Sequence[int | None]", list(map(calling.get, lines.shapes)) if calling else ())
+    callers = [caller for caller, operand in zip(chains, operands, strict=False) if operand is not None]
+    pairs = zip(lines.values, operands, strict=False)
+    return Pairs(callers, [places[values[operand]] for values, operand in pairs if operand is not None])

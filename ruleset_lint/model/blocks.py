@@ -7,9 +7,11 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
+from typing import cast
 
 from ruleset_lint.netfilter.hooks import is_builtin
-from ruleset_lint.syntax.columns import LineForm
+from ruleset_lint.syntax.columns import LineForm, at_lines
 from ruleset_lint.syntax.document import Document, Line
 from ruleset_lint.syntax.iptables_save import words
 from ruleset_lint.syntax.nodes import ChainLine, Commit, Node, RuleLine, TableLine
@@ -45,8 +47,9 @@ class Block:
     @cached_property
     def declared(self) -> Sequence[tuple[str, str, int]]:
         """Name, policy and line number of the chains that are declared, in order; one may be declared twice."""
-        values = self.document.nodes.values  # begin with name and policy, whatever the form of a chain line is
-        return [(str(values[number - 1][0]), str(values[number - 1][1]), number) for number in self.declaring]
+        # values begin with name and policy, whatever the form of a chain line is
+        values = cast("Sequence[tuple[str, str]]", at_lines(self.declaring, self.document.nodes.values))
+        return list(zip(map(itemgetter(0), values), map(itemgetter(1), values), self.declaring, strict=True))
 
     @property
     def has_commands(self) -> bool:

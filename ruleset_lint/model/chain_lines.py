@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from operator import itemgetter
 
 from ruleset_lint.model.blocks import Block
 from ruleset_lint.model.combination import LEGACY, NFT, out_of_place
-from ruleset_lint.model.reading import odd_ones, why_not
+from ruleset_lint.model.reading import unusual_names, why_not
 from ruleset_lint.model.refusal import Kind, Refusal
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Shape
@@ -16,18 +19,31 @@ from ruleset_lint.netfilter.targets import TARGETS
 from ruleset_lint.syntax.document import Line
 from ruleset_lint.syntax.nodes import ChainLine, Node
 
+_name: Callable[[tuple[str, str, int]], str] = itemgetter(0)
 _VERDICTS = frozenset({"ACCEPT", "DROP", "QUEUE", "RETURN"})
+
+
+@lru_cache(maxsize=8)
+def strange_names(block: Block) -> AbstractSet[str]:
+    """Names of chains to look at one by one: all but those that are right beyond doubt."""
+    return unusual_names(map(_name, block.declared))
 
 
 def chain_lines(block: Block) -> Iterator[Refusal]:
     """What is refused about the chain lines of a table."""
-    seen: set[str] = set()
     declared = block.declared
-    names = {name for name, _, _ in declared}
-    odd = odd_ones(chain, "\n".join((*names, "")), 4) | (names & _VERDICTS)
-    for name, policy, number in declared:
-        if policy != "-" or name in odd or not name[0].isalnum():
+    names = set(map(_name, declared))
+    odd = strange_names(block) | (names & _VERDICTS)
+    for name, policy, number in declared if odd else [line for line in declared if line[1] != "-"]:
+        if policy != "-" or name in odd:
             yield from _chain_line(block.table, block.document.lines[number - 1])
+    if len(names) < len(declared):
+        yield from _declared_twice(block)
+
+
+def _declared_twice(block: Block) -> Iterator[Refusal]:
+    seen: set[str] = set()
+    for name, _, number in block.declared:
         if name in seen and not is_builtin(block.table, name):
             line = block.document.lines[number - 1]
             yield Refusal(line, 0, f"chain {name} is there already", Kind.ORDER, LEGACY)

@@ -33,10 +33,7 @@ def too_deep(table: Table) -> tuple[str, ...]:
 @lru_cache(maxsize=8)
 def is_shallow(table: Table) -> bool:
     """Whether no way from a built-in chain has more calls than nf_tables follows; then none leads in a circle."""
-    reached = {hook for hook in BUILTIN_CHAINS.get(table.name, ()) if hook in table.chains}
-    for _ in range(DEEPEST + 1):
-        reached = table.called_by(reached)
-    return not reached
+    return not table.is_deeper(DEEPEST)
 
 
 def _measure(table: Table, start: str, longest: dict[str, tuple[int, str]]) -> None:

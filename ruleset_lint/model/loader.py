@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ruleset_lint.model.binding import Binding, bind
 from ruleset_lint.model.blocks import Block
+from ruleset_lint.model.calls import Pairs
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Fault
 from ruleset_lint.model.shape import Shape
@@ -17,17 +20,25 @@ from ruleset_lint.syntax.patterns import Pattern
 
 @dataclass(slots=True, eq=False, repr=False)
 class ChainSoFar:
-    """A chain while the document is read; `number` is the line that declares it, 0 if there is none.
-
-    `callees` has the chains that its rules call, as long as all blocks of the table are loaded at once.
-    """
+    """A chain while the document is read; `number` is the line that declares it, 0 if there is none."""
 
     name: str
     policy: str
     number: int = 0
     rules: list[Rule] = field(default_factory=list)
     declared: bool = True
-    callees: dict[str, None] = field(default_factory=dict)
+
+
+class Whole(NamedTuple):
+    """A table that is loaded at once: of each chain the line that declares it, 0 if there is none, and its rules.
+
+    `policies` are those of built-in chains, which come first.
+    """
+
+    policies: Mapping[str, str]
+    numbers: Mapping[str, int]
+    rules: Sequence[list[Rule]]
+    calls: Pairs
 
 
 class Loader:
@@ -43,7 +54,8 @@ class Loader:
         self.lines: dict[str, Line[Node]] = {}
         self.commands: list[Rule] = []
         self.faults: list[Fault] = []
-        self.by_line: set[str] = set()  # tables of which a block was loaded line by line
+        self.whole: dict[str, Whole] = {}
+        self.begun: set[str] = set()  # tables of which a block was loaded
 
 
 def open_table(loader: Loader, block: Block) -> None:
@@ -51,20 +63,34 @@ def open_table(loader: Loader, block: Block) -> None:
     if block.table not in loader.tables or (block.first and not loader.fragment):
         builtin = BUILTIN_CHAINS.get(block.table, ())
         loader.tables[block.table] = {name: ChainSoFar(name, "ACCEPT") for name in builtin}
+        loader.whole.pop(block.table, None)
+        loader.begun.discard(block.table)
     if block.first:
         loader.lines[block.table] = block.first
 
 
+def chains_of(loader: Loader, table: str) -> dict[str, ChainSoFar]:
+    """The chains of a table, to be changed line by line; one that was loaded at once is taken apart."""
+    whole = loader.whole.pop(table, None)
+    if whole:
+        chains = zip(whole.numbers.items(), whole.rules, strict=True)
+        loader.tables[table] = {
+            name: ChainSoFar(name, whole.policies.get(name, "-"), number, rules) for (name, number), rules in chains
+        }
+    return loader.tables[table]
+
+
+def policy_of(table: str, name: str, policy: str) -> str:
+    """The policy that a chain has where a line declares it with this one."""
+    if name not in BUILTIN_CHAINS.get(table, ()):
+        return "-"
+    return "ACCEPT" if policy == "-" else policy
+
+
 def declare(chains: dict[str, ChainSoFar], table: str, name: str, policy: str, number: int) -> None:
     """Declare a chain of a table; one that is there keeps its rules."""
-    if name not in BUILTIN_CHAINS.get(table, ()):
-        policy = "-"
-    elif policy == "-":
-        policy = "ACCEPT"
     before = chains.get(name)
-    chains[name] = ChainSoFar(name, policy, number)
-    if before:
-        chains[name].rules, chains[name].callees = before.rules, before.callees
+    chains[name] = ChainSoFar(name, policy_of(table, name, policy), number, before.rules if before else [])
 
 
 def shape_of(loader: Loader, node: RuleLine) -> Shape:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ruleset_lint.model.appending import append_all
 from ruleset_lint.model.blocks import Block, blocks, looks_like_fragment
-from ruleset_lint.model.loader import ChainSoFar, Loader, declare, open_table, shape_of
+from ruleset_lint.model.loader import ChainSoFar, Loader, Whole, chains_of, declare, open_table, shape_of
 from ruleset_lint.model.rule import Home, Rule
 from ruleset_lint.model.ruleset import Fault, Ruleset, Table, chain_of
 from ruleset_lint.model.shape import Shape, Use, is_skipped
@@ -46,8 +46,8 @@ def load(document: Document[Node], family: int = 4, *, fragment: bool | None = N
 
 def _run_all(loader: Loader, home: Home, block: Block) -> None:
     """Run the lines of a block one by one."""
-    loader.by_line.add(block.table)
-    chains, declared = loader.tables[block.table], iter(block.declared)
+    loader.begun.add(block.table)
+    chains, declared = chains_of(loader, block.table), iter(block.declared)
     for number, node in enumerate(block.nodes, block.start + 1):
         if isinstance(node, RuleLine):
             _run(loader, home, node, number)
@@ -151,11 +151,18 @@ def _text(node: RuleLine, operand: int | str) -> str:
 
 
 def _table(name: str, loader: Loader, document: Document[Node]) -> Table:
+    line = loader.lines.get(name)
+    if name in loader.whole:
+        return _whole_table(name, line, loader.whole[name], document)
     made = loader.tables[name]
     fields = ((chain, one.policy, tuple(one.rules), document, one.number) for chain, one in made.items())
-    chains = dict(zip(made, map(chain_of, fields), strict=True))
-    callees = None if name in loader.by_line else {chain: tuple(one.callees) for chain, one in made.items()}
-    return Table(name, loader.lines.get(name), chains, callees)
+    return Table(name, line, dict(zip(made, map(chain_of, fields), strict=True)))
+
+
+def _whole_table(name: str, line: Line[Node] | None, made: Whole, document: Document[Node]) -> Table:
+    numbers, policies = made.numbers, itertools.chain(made.policies.values(), itertools.repeat("-"))
+    fields = zip(numbers, policies, map(tuple, made.rules), itertools.repeat(document), numbers.values(), strict=False)
+    return Table(name, line, dict(zip(numbers, map(chain_of, fields), strict=True)), made.calls)
 
 
 def unparsed(document: Document[Node]) -> Iterator[tuple[Line[Node], Unparsed]]:

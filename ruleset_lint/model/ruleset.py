@@ -8,20 +8,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ruleset_lint.model.blocks import Block
+from ruleset_lint.model.calls import Calls, Pairs
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Operand, Shape, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 from ruleset_lint.syntax.document import Document, Line
-from ruleset_lint.syntax.nodes import Node
+from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.text import Span
 
-_NOWHERE = ("", "")
 _number = attrgetter("number")
 _shape: Callable[[Rule], Shape] = itemgetter(Rule._fields.index("shape"))
-_counters = attrgetter("counters")
 _values: Callable[[Rule], tuple[str, ...]] = itemgetter(Rule._fields.index("values"))
 
 
@@ -40,18 +39,19 @@ class Chain(NamedTuple):
         return self.document.lines[self.number - 1] if self.number else None
 
 
+_rules: Callable[[Chain], tuple[Rule, ...]] = itemgetter(Chain._fields.index("rules"))
 chain_of: Callable[[Iterable[object]], Chain] = partial(tuple.__new__, Chain)
 """A chain of its five fields, as Chain._make gives it: a cluster node has 40,000."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table: its chains by name. `calls` are the callees where they are known before."""
+    """A table: its chains by name. `known` are the calls of its rules where they are known before."""
 
     name: str
     line: Line[Node] | None
     chains: Mapping[str, Chain]
-    calls: Mapping[str, Sequence[str]] | None = None
+    known: Pairs | None = None
 
     @cached_property
     def callers(self) -> Mapping[str, tuple[Rule, ...]]:
@@ -67,20 +67,27 @@ class Table:
     @cached_property
     def callees(self) -> Mapping[str, Sequence[str]]:
         """The chains that a chain's rules jump or go to, by its name, each once."""
-        if self.calls is not None:
-            return self.calls
-        calling, chains = self._calling, self.chains
-        found: dict[str, Sequence[str]] = {}
-        for name, chain in chains.items():
-            called: dict[str, None] = {}
+        names = tuple(self.chains)
+        called = self.calls.callees
+        return {
+            name: tuple(map(names.__getitem__, dict.fromkeys(below))) for name, below in zip(names, called, strict=True)
+        }
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Which chains call which, by their places in `chains`."""
+        return Calls(len(self.chains), self.known or self._pairs())
+
+    def _pairs(self) -> Pairs:
+        calling, places = self._calling, dict(zip(self.chains, itertools.count(), strict=False))
+        found: list[tuple[int, int]] = []
+        for place, chain in enumerate(self.chains.values() if calling else ()):
             for shape, values, _, _, _ in chain.rules:
                 operand = calling.get(shape)
                 if operand is not None:
-                    below = operand if isinstance(operand, str) else values[operand]
-                    if below in chains:
-                        called[below] = None
-            found[name] = tuple(called)
-        return found
+                    below = places.get(operand if isinstance(operand, str) else values[operand])
+                    found += [(place, below)] if below is not None else ()
+        return Pairs([caller for caller, _ in found], [callee for _, callee in found])
 
     @cached_property
     def _calling(self) -> Mapping[Shape, Operand]:
@@ -91,29 +98,14 @@ class Table:
     @cached_property
     def hooks(self) -> Mapping[str, frozenset[str]]:
         """The built-in chains from which a chain can be reached, itself included."""
-        found = {name: frozenset({name}) for name in BUILTIN_CHAINS.get(self.name, ()) if name in self.chains}
-        calling: dict[Sequence[str], list[str]] = {}  # hooks often call the same chains
-        for hook in found:
-            calling.setdefault(self.callees[hook], []).append(hook)
-        for called, hooks in calling.items():
-            more: dict[frozenset[str], frozenset[str]] = {}  # few sets, and many chains that share them
-            for name in self._below(called):
-                before = found.get(name, frozenset())
-                found[name] = more.get(before) or more.setdefault(before, before.union(hooks))
-        return dict.fromkeys(self.chains, frozenset[str]()) | found
+        builtin = BUILTIN_CHAINS.get(self.name, ())
+        starts = {place: name for place, name in enumerate(self.chains) if name in builtin}
+        return dict(zip(self.chains, self.calls.leading_to(starts), strict=True))
 
-    def called_by(self, chains: Iterable[str]) -> set[str]:
-        """The chains that rules of any of these jump or go to."""
-        return {*itertools.chain.from_iterable(map(self.callees.__getitem__, chains))}
-
-    def _below(self, chains: Iterable[str]) -> set[str]:
-        """These chains and all chains below them."""
-        added = set(chains)
-        found = set(added)
-        while added:
-            added = self.called_by(added) - found
-            found |= added
-        return found
+    def is_deeper(self, most: int) -> bool:
+        """Whether some way from a built-in chain has more calls than so many; a way that leads in a circle has."""
+        builtin = BUILTIN_CHAINS.get(self.name, ())
+        return self.calls.is_deeper([place for place, name in enumerate(self.chains) if name in builtin], most)
 
     def reached_from(self, chain: str) -> tuple[str, ...]:
         """A chain and all chains below it, each once, in the order in which they are met."""
@@ -167,32 +159,18 @@ class Ruleset:
     @cached_property
     def by_shape(self) -> Mapping[Shape, tuple[Rule, ...]]:
         """The rules that are loaded, by shape."""
-        return {shape: tuple(rules) for shape, (rules, _) in self._by_shape.items()}
-
-    @cached_property
-    def places(self) -> Mapping[Shape, Sequence[tuple[str, str]]]:
-        """The chains that have rules of a shape, each with its table before it."""
-        return {shape: places for shape, (_, places) in self._by_shape.items()}
-
-    @cached_property
-    def _by_shape(self) -> Mapping[Shape, tuple[list[Rule], list[tuple[str, str]]]]:
-        """Both in one walk over all rules."""
-        found: defaultdict[Shape, tuple[list[Rule], list[tuple[str, str]]]] = defaultdict(lambda: ([], [_NOWHERE]))
+        found: defaultdict[Shape, list[Rule]] = defaultdict(list)
         for table in self.tables.values():
-            for name, chain in table.chains.items():
-                place = table.name, name
-                for rule in chain.rules:
-                    rules, places = found[rule.shape]
-                    rules.append(rule)
-                    if places[-1] is not place:
-                        places.append(place)
-        return {shape: (rules, places[1:]) for shape, (rules, places) in found.items()}
+            for rule in itertools.chain.from_iterable(map(_rules, table.chains.values())):
+                found[rule.shape].append(rule)
+        return {shape: tuple(rules) for shape, rules in found.items()}
 
     @cached_property
     def has_counters(self) -> bool:
         """Whether a rule of the file has counters."""
-        may_be = self.document.text.startswith("[") or "\n[" in self.document.text
-        return may_be and any(map(_counters, self.commands))
+        nodes = self.document.nodes
+        forms = (numbers for form, numbers in nodes.by_form.items() if form.kind is RuleLine)
+        return any(cast("RuleLine", nodes[numbers[0] - 1]).counters for numbers in forms)  # all of a form, or none
 
     def where(self, wanted: Callable[[Shape], bool]) -> Iterator[Rule]:
         """The rules whose shape is wanted, in the file's order. Asks once a shape, not once a rule."""

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
 
 from ruleset_lint.model.agreement import at_odds, looked_at
-from ruleset_lint.model.chain_lines import about_commands, chain_lines
+from ruleset_lint.model.chain_lines import about_commands, chain_lines, strange_names
 from ruleset_lint.model.combination import Circumstances, Misplaced, conflicts, misplaced
 from ruleset_lint.model.mistakes import told_apart
 from ruleset_lint.model.order import out_of_order
 from ruleset_lint.model.reading import odd_ones, why_not
 from ruleset_lint.model.refusal import Kind, Refusal
-from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.rule import Home, Rule
 from ruleset_lint.model.ruleset import Ruleset, texts
 from ruleset_lint.model.shape import Operand, Shape, Use, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, WITHOUT_INPUT, WITHOUT_OUTPUT
@@ -30,6 +34,8 @@ from ruleset_lint.text import Span
 # a `!` that does not stand before an option
 _MISPLACED_NEGATION = re.compile("!(?! -)")
 _ASKED_BY_NAME = WITHOUT_INPUT | WITHOUT_OUTPUT
+_place: Callable[[Rule], tuple[Home, str]] = attrgetter("home", "chain")
+_Around = tuple[str, str, frozenset[str]]  # a table, a built-in chain that is asked by name, the hooks that lead here
 
 
 def refusals(ruleset: Ruleset) -> Iterator[Refusal]:
@@ -96,12 +102,28 @@ def _about_shape(ruleset: Ruleset, shape: Shape, rules: Sequence[Rule], negation
 
 
 def _texts(ruleset: Ruleset, rules: Sequence[Rule], operand: Operand) -> str:
-    """The texts that an operand has in rules of one shape, each with a line feed behind it."""
+    """The texts that an operand has in rules of one shape, each with a line feed behind it.
+
+    Left out are names of chains that are judged where they are declared.
+    """
     shape = rules[0].shape
-    command = shape.command
-    if command and command.option.name == "-A" and operand == command.operands[0]:
-        return "".join(f"{name}\n" for name in {name for _, name in _places(ruleset, rules)})
-    return ruleset.texts(shape, operand) if ruleset.by_shape.get(shape) is rules else texts(rules, operand)
+    if ruleset.by_shape.get(shape) is not rules:
+        return texts(rules, operand)
+    return "" if _names_chains(shape, operand) and _are_usual(ruleset) else ruleset.texts(shape, operand)
+
+
+def _names_chains(shape: Shape, operand: Operand) -> bool:
+    """Whether an operand is the chain that rules are appended to, or the one that they call."""
+    command, jump = shape.command, shape.jump
+    appended = command.operands if command and command.option.name == "-A" else ()
+    return isinstance(operand, int) and operand in (*appended, *(jump.operands if jump else ()))
+
+
+@lru_cache(maxsize=4)
+def _are_usual(ruleset: Ruleset) -> bool:
+    """Whether rules speak of chains that are declared before, and all of these have names that are right."""
+    at_once = all(table.known for table in ruleset.tables.values())
+    return at_once and not any(map(strange_names, ruleset.blocks))
 
 
 def uses(shape: Shape) -> Iterator[Use]:
@@ -141,7 +163,7 @@ def _about_places(ruleset: Ruleset, shape: Shape, rules: Sequence[Rule]) -> Iter
     if not shape.command or shape.command.option.name not in ("-A", "-I", "-R"):
         return
     alike = isinstance(_protocol_operand(shape), str)  # then asked once for each kind of chain
-    if alike and not any(_misplaced(rules[0], *kind) for kind in _kinds(ruleset, rules)):
+    if alike and not _may_be_misplaced(ruleset, rules):
         return
     known: dict[tuple[str, str, frozenset[str], str], Sequence[Misplaced]] = {}
     for rule in rules:
@@ -159,25 +181,29 @@ def _protocol_operand(shape: Shape) -> Operand:
     return use.operands[0] if use and use.operands else ""
 
 
-def _kinds(ruleset: Ruleset, rules: Sequence[Rule]) -> set[tuple[str, str, frozenset[str]]]:
-    """The different circumstances of the rules' chains; a chain of one's own is what leads to it."""
-    found: set[tuple[str, str, frozenset[str]]] = set()
-    names: defaultdict[str, set[str]] = defaultdict(set)
-    for table, name in _places(ruleset, rules):
-        names[table].add(name)
-    for table, chains in names.items():
-        hooks = ruleset.tables[table].hooks if table in ruleset.tables else {}
-        found.update(_circumstances(ruleset, table, chain) for chain in chains & _ASKED_BY_NAME)
-        found.update((table, "", reached or frozenset()) for reached in set(map(hooks.get, chains)))
-    return found
+def _may_be_misplaced(ruleset: Ruleset, rules: Sequence[Rule]) -> bool:
+    """Whether rules of one shape may be in the wrong place, if their protocol is the same."""
+    if not any(_misplaced(rules[0], *around) for around in _everywhere(ruleset)):
+        return False
+    places: defaultdict[str, set[str]] = defaultdict(set)
+    for home, name in set(map(_place, rules)):
+        places[home.table].add(name)
+    found = (_different(ruleset, table, names) for table, names in places.items())
+    return any(_misplaced(rules[0], *around) for around in chain.from_iterable(found))
 
 
-def _places(ruleset: Ruleset, rules: Sequence[Rule]) -> Collection[tuple[str, str]]:
-    """The chains of rules of one shape, each with its table before it."""
-    shape = rules[0].shape
-    if ruleset.by_shape.get(shape) is rules:
-        return ruleset.places[shape]
-    return {(rule.table, rule.chain) for rule in rules}
+@lru_cache(maxsize=4)
+def _everywhere(ruleset: Ruleset) -> Collection[_Around]:
+    found = (_different(ruleset, name, table.chains.keys()) for name, table in ruleset.tables.items())
+    nowhere: set[_Around] = {(name, "", frozenset()) for name in ruleset.tables}  # chains that are not there
+    return nowhere.union(*found)
+
+
+def _different(ruleset: Ruleset, table: str, chains: AbstractSet[str]) -> Iterator[_Around]:
+    """The different circumstances of chains; a chain of one's own is what leads to it."""
+    hooks = ruleset.tables[table].hooks if table in ruleset.tables else {}
+    yield from (_circumstances(ruleset, table, name) for name in chains & _ASKED_BY_NAME)
+    yield from ((table, "", reached or frozenset()) for reached in set(map(hooks.get, chains)))
 
 
 def _circumstances(ruleset: Ruleset, name: str, chain: str) -> tuple[str, str, frozenset[str]]:

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar, overload
 
 Node_co = TypeVar("Node_co", covariant=True)
 Values = tuple[object, ...]
+_Any = TypeVar("_Any")
 
 
 class LineForm(Generic[Node_co]):
@@ -77,3 +78,10 @@ def plain_nodes(nodes: Sequence[Node_co]) -> Nodes[Node_co]:
     """Nodes that are there already, each the only value of its line."""
     forms: dict[type, LineForm[Node_co]] = {kind: LineForm(kind, itemgetter(0)) for kind in set(map(type, nodes))}
     return Nodes([forms[type(node)] for node in nodes], [(node,) for node in nodes])
+
+
+def at_lines(numbers: Sequence[int], column: Sequence[_Any]) -> Sequence[_Any]:
+    """What stands in a column at lines of these numbers, which begin with 1."""
+    if numbers and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return column[numbers[0] - 1 : numbers[-1]]
+    return [column[number - 1] for number in numbers]
