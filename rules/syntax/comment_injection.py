@@ -9,6 +9,7 @@ from ruleset_lint.lint import Finding, Place, Severity, Span, rule
 from ruleset_lint.model.mending import mended
 from ruleset_lint.model.quoting import open_quotes
 from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.model.shape import Shape, Use
 
 from . import _shared
 
@@ -61,8 +62,7 @@ def comment_injection(ruleset: Ruleset) -> Iterator[Finding]:
                 (_shared.at(ruleset, found.end.number, note="ends here"),),
                 help=("the rule with the comment has lost its target", "iptables-save prints a line feed as it is"),
             )
-    if _may_have_control_characters(ruleset.document.text):
-        yield from _control_characters(ruleset)
+    yield from _control_characters(ruleset)
 
 
 def _may_have_control_characters(text: str) -> bool:
@@ -85,9 +85,15 @@ def _control_characters(ruleset: Ruleset) -> Iterator[Finding]:
 
 
 def _comments(ruleset: Ruleset) -> Iterator[Place]:
-    for found in ruleset.where(lambda shape: shape.match("comment") is not None):
-        for part in found.shape.matches:
-            for use in part.uses if part.name == "comment" else ():
-                value = found.text(use.operands[0]) if use.operands else ""
-                if _CONTROL.search(value):
-                    yield _shared.at(ruleset, found.line.number, use.item + 1)
+    for found in ruleset.where(lambda shape: any(_may_be_bad(ruleset, shape, use) for use in _comment_uses(shape))):
+        for use in _comment_uses(found.shape):
+            if _CONTROL.search(found.text(use.operands[0])):
+                yield _shared.at(ruleset, found.line.number, use.item + 1)
+
+
+def _comment_uses(shape: Shape) -> Iterator[Use]:
+    return (use for part in shape.matches if part.name == "comment" for use in part.uses if use.operands)
+
+
+def _may_be_bad(ruleset: Ruleset, shape: Shape, use: Use) -> bool:
+    return _may_have_control_characters(ruleset.texts(shape, use.operands[0]))

@@ -50,11 +50,9 @@ def octal(ruleset: Ruleset) -> Iterator[Finding]:
     xtables_strtoui in libxtables of iptables 1.8.9, which calls strtoul with base 0; measured on kernel 6.18 with
     iptables 1.8.9 (nft and legacy).
     """
-    if not _ANYWHERE.search(ruleset.document.text):
-        return
     causes: dict[tuple[str, bool], list[tuple[Rule, int]]] = {}
     for use, rules in _shared.uses_of(ruleset, _is_asked):
-        for found in rules:
+        for found in rules if _ANYWHERE.search(_shared.texts(ruleset, use, rules)) else ():
             value = found.text(use.operands[0])
             if re.search(_OCTAL, value) and not (found.family == 6 and ":" in value) and _differs(found, use, value):
                 causes.setdefault((value, use.option.reads[0] in _PORTS), []).append((found, use.item + 1))

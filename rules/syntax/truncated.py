@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ruleset_lint.lint import Finding, Fix, Safety, Severity, rule
+from ruleset_lint.model.mending import mended
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.profiles import Profile
@@ -51,8 +52,8 @@ def truncated(ruleset: Ruleset, profiles: tuple[Profile, ...]) -> Iterator[Findi
     causes: dict[tuple[str, str], list[tuple[Rule, int]]] = {}
     for use, rules in _shared.uses_of(ruleset, lambda use: use.option.name in longest):
         most = longest[use.option.name]
-        longest_text = max(map(len, _shared.texts(ruleset, use, rules).split("\n")))
-        for found in rules if longest_text * 4 > most else ():
+        column = mended(ruleset).ruleset.column(rules[0].shape, use.operands[0])
+        for found in rules if max(map(len, column)) * 4 > most else ():
             value = found.text(use.operands[0])
             if len(value) * 4 > most and len(_encoded(value)) > most:
                 causes.setdefault((use.option.name, value), []).append((found, use.item + 1))
