@@ -7,8 +7,8 @@ the way in one step. A line that is none of them is read word by word, and gives
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from operator import methodcaller
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from ruleset_lint.syntax.columns import LineForm, Values
@@ -20,9 +20,9 @@ _VALUE = r'([^-! "\t\0\n][^ "\t\0\n]*)'
 _QUOTED = r'"([^"\\\0\n]*)"'
 _COUNTERS = r"\[([0-9]{1,20}):([0-9]{1,20})\]"
 _OTHER_LINE = r"[^\n]*\n?()"
-# behind these, a meaningful word must not pass for a value
-_DECIDING = frozenset({"-j", "-g", "-m", "-p", "--jump", "--goto", "--match", "--protocol"})
-_NOT_MEANINGFUL = "(?!(?:" + "|".join(sorted(map(re.escape, MEANINGFUL))) + r")[ \n])"
+# behind these, a meaningful word must not pass for a value; of the words, targets are those in capitals
+_CALLING = frozenset({"-j", "-g", "--jump", "--goto"})
+_DECIDING = frozenset({"-m", "-p", "--match", "--protocol"})
 _MOST_WORDS = 64
 _MOST_PATTERNS = 256  # the groups of them all are cleared for every line
 
@@ -129,7 +129,7 @@ def _expression(
 
 def _take(groups: tuple[int, ...]) -> Take:
     if len(groups) > 1:
-        return methodcaller("group", *groups)
+        return itemgetter(*groups)
     return lambda match: tuple([match[group] for group in groups])
 
 
@@ -157,4 +157,10 @@ def _group(text: str, before: str) -> str:
     """The group for a value that looks like this one; only free text may be quoted."""
     if before in FREE_TEXT and text.startswith('"'):
         return _QUOTED
-    return (_NOT_MEANINGFUL if before in _DECIDING else "") + _VALUE
+    if before in _CALLING:
+        return _none_of(word for word in MEANINGFUL if word.isupper()) + _VALUE
+    return (_none_of(MEANINGFUL) if before in _DECIDING else "") + _VALUE
+
+
+def _none_of(words: Iterable[str]) -> str:
+    return f"(?!(?:{'|'.join(sorted(map(re.escape, words)))})[ \\n])"
