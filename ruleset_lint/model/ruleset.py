@@ -166,6 +166,16 @@ class Ruleset:
         return {shape: tuple(rules) for shape, rules in found.items()}
 
     @cached_property
+    def places(self) -> Mapping[Shape, Sequence[tuple[str, str]]]:
+        """The chains that have rules of a shape, each with its table before it."""
+        found: defaultdict[Shape, list[tuple[str, str]]] = defaultdict(list)
+        for table in self.tables.values():
+            for name, chain in table.chains.items():
+                for shape in set(map(_shape, chain.rules)):
+                    found[shape].append((table.name, name))
+        return dict(found)
+
+    @cached_property
     def has_counters(self) -> bool:
         """Whether a rule of the file has counters."""
         nodes = self.document.nodes
