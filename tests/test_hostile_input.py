@@ -43,7 +43,7 @@ def many_paths(doublings: int) -> str:
         (GOOD.encode("utf-16"), "UTF-16 text"),
         (b"Dear diary\n", "neither a ruleset"),
         (b"#!/bin/sh\niptables -P INPUT DROP\n", "a script cannot be read"),
-        (b"IPT=/sbin/iptables\n$IPT -A INPUT -j ACCEPT\n", "a script cannot be read"),
+        (b"IPTABLES=/sbin/iptables\n$IPTABLES -A INPUT -j ACCEPT\n", "a script cannot be read"),
         (b"echo $HOME -n \n", "neither a ruleset"),
     ],
     ids=["empty", "blank", "elf", "bytes", "utf-16", "prose", "script", "script with a variable", "another script"],

@@ -42,10 +42,11 @@ def recognised(path: str, text: str, what: str = "file") -> Result:
     """A text with its kind; a problem if there is nothing in it, or nothing that is known here."""
     if not text.strip():
         return Problem(path, f"{what} is empty: nothing to check")
-    kind = kind_of_path(path) or kind_of_text(text)
-    if kind is None:
-        return Problem(path, _SCRIPT if is_script(text) else _UNKNOWN)
-    return Source(path, kind, text)
+    promised = kind_of_path(path)
+    kind = promised or kind_of_text(text)
+    if promised is None and kind in (None, Kind.SERVICE) and is_script(text):
+        return Problem(path, _SCRIPT)
+    return Problem(path, _UNKNOWN) if kind is None else Source(path, kind, text)
 
 
 def machines(sources: Sequence[Source], options: Options) -> list[list[Source]]:
