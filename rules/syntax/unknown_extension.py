@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ruleset_lint.lint import Finding, Severity, rule
 from ruleset_lint.model.mending import mended
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
+from ruleset_lint.netfilter.targets import is_target_of_others
 
 from . import _shared
 
@@ -42,12 +43,13 @@ def unknown_extension(ruleset: Ruleset) -> Iterator[Finding]:
     """
     refused = {refusal.line.number for refusal in _shared.refused(ruleset)}
     causes: dict[str, list[tuple[Rule, int]]] = {}
-    for shape, rules in mended(ruleset).ruleset.by_shape.items():
+    meant = mended(ruleset).ruleset
+    for shape, rules in meant.by_shape.items():
         for part in shape.matches:
             if part.entry is None:
                 causes.setdefault(f"match {part.name}", []).extend((found, part.item) for found in rules)
-        if shape.unclaimed and shape.jump:
-            for found in rules:
+        if shape.jump:
+            for found in rules if shape.unclaimed else _calling_others(meant, rules):
                 causes.setdefault(f"target {found.jump}", []).append((found, shape.jump.item + 1))
     for name, places in causes.items():
         known = [(found, item) for found, item in places if found.line.number not in refused]
@@ -59,3 +61,10 @@ def unknown_extension(ruleset: Ruleset) -> Iterator[Finding]:
                 + _shared.and_others(len(more)),
                 _shared.related(ruleset, _shared.numbers(more), "here too"),
             )
+
+
+def _calling_others(ruleset: Ruleset, rules: Iterable[Rule]) -> Iterator[Rule]:
+    """Those whose target is known to be of others, and no chain of that name."""
+    for made in rules:
+        if made.jump is not None and is_target_of_others(made.jump) and not ruleset.chain(made.table, made.jump):
+            yield made

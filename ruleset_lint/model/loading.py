@@ -14,7 +14,7 @@ from ruleset_lint.model.rule import Home, Rule
 from ruleset_lint.model.ruleset import Fault, Ruleset, Table, chain_of
 from ruleset_lint.model.shape import Shape, Use, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, is_builtin
-from ruleset_lint.netfilter.targets import misspelt_target
+from ruleset_lint.netfilter.targets import is_target_of_others, misspelt_target
 from ruleset_lint.syntax.document import Document, Line, Unparsed
 from ruleset_lint.syntax.iptables_save import words
 from ruleset_lint.syntax.nodes import ChainLine, Node, RuleLine
@@ -129,8 +129,8 @@ def _change_rules(loader: Loader, rule: Rule, command: Use, number: str) -> None
 
 
 def _is_foreign(shape: Shape, target: str) -> bool:
-    """Whether what a rule jumps to is a target that the catalogue does not have: it has options, and no known name."""
-    return bool(shape.unclaimed) and misspelt_target(target) is None
+    """Whether what a rule jumps to is a target of others: a known one, or one with options and no name like ours."""
+    return is_target_of_others(target) or (bool(shape.unclaimed) and misspelt_target(target) is None)
 
 
 def _delete(rules: list[Rule], rule: Rule, index: int | None) -> None:

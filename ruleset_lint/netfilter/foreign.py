@@ -2,7 +2,8 @@
 
 Names as the sources of these programs have them: fail2ban (action.d/iptables.conf), Docker, kube-proxy, Calico, Cilium,
 libvirt, ufw, sshguard, the firewall bouncer of CrowdSec, Tailscale (util/linuxfw), Neutron (agent/linux/
-iptables_manager.py), the CNI plugins, Netavark of Podman.
+iptables_manager.py), the CNI plugins, Netavark of Podman, the firewall of Proxmox VE (PVE/Firewall.pm), flannel
+(pkg/trafficmngr/iptables), Weave Net, Istio (tools/istio-iptables), NetworkManager (nm-firewall-utils.c).
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ _OWNERS = (
     ("neutron-", "Neutron"),
     ("CNI-", "CNI"),
     ("NETAVARK", "Netavark"),
+    ("PVEFW-", "Proxmox VE"),
+    ("FLANNEL-", "flannel"),
+    ("WEAVE", "Weave Net"),
+    ("ISTIO_", "Istio"),
+    ("nm-sh-", "NetworkManager"),
 )
 
 

@@ -397,6 +397,15 @@ def target_entry(name: str, family: int) -> Extension | None:
     return entry if entry and family in entry.families else None
 
 
+# xtables-addons (iptables-extensions of its own), and OpenWrt (kmod-ipt-fullconenat, kmod-ipt-offload)
+_OF_OTHERS = frozenset({"CHAOS", "DELUDE", "ECHO", "FLOWOFFLOAD", "FULLCONENAT", "SYSRQ", "TARPIT"})
+
+
+def is_target_of_others(name: str) -> bool:
+    """Whether a name is that of a target that iptables does not have, and that may stand without options."""
+    return name in _OF_OTHERS
+
+
 @lru_cache(maxsize=1024)
 def misspelt_target(name: str) -> str | None:
     """The target that a name which none has is most like; None if it may be a target of others."""
