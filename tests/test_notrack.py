@@ -164,8 +164,9 @@ def new(service: str, *words: str) -> str:
     return " ".join((f"-A INPUT -p {protocol} -m state --state NEW -m {protocol} --dport {port}", *words, "-j ACCEPT"))
 
 
-def nat(rule: str) -> str:
-    return f"*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n{rule}\nCOMMIT\n"
+def nat(*rules: str) -> str:
+    lines = "\n".join(rules)
+    return f"*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n{lines}\nCOMMIT\n"
 
 
 HELPER_OF_ALL = (
@@ -209,6 +210,15 @@ REFUSED = {
     "the administration service": ("R7", "tcp/22", ruleset(new("tcp/22"))),
     "what asks from its own port": ("R8", "udp/123", ruleset(ESTABLISHED, NTP)),
     "a high port beside MASQUERADE": ("R8", "tcp/3128", ruleset(SQUID, more=MASQUERADE)),
+    "what nat exempts for some": (
+        "R1",
+        "tcp/80",
+        ruleset(
+            ESTABLISHED,
+            NEW_WEB,
+            more=nat("-A PREROUTING -s 10.0.0.0/8 -j RETURN", "-A PREROUTING -p tcp -j REDIRECT --to-ports 3128"),
+        ),
+    ),
     "what is untracked with others": ("R9", "tcp/80", ruleset(ESTABLISHED, NEW_WEB, more=ALL_TCP_UNTRACKED)),
 }
 
@@ -218,6 +228,12 @@ def test_refused_with_the_reason_and_nothing_written(code: str, service: str, te
     result = rewrite(text, parse_endpoint(service))
     assert code in {refusal.code for refusal in result.refusals}
     assert not result.changed
+
+
+def test_a_translation_of_the_first_packet_is_one_reason() -> None:
+    same_port = nat("-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.5:80")
+    result = rewrite(ruleset(ESTABLISHED, NEW_WEB, more=same_port), parse_endpoint("tcp/80"))
+    assert [refusal.code for refusal in result.refusals] == ["R1"]
 
 
 UNCONCERNED = {
@@ -232,6 +248,13 @@ UNCONCERNED = {
         "-A FORWARD -d 10.0.0.5/32 -p tcp --dport 80 -j ACCEPT",
         chains=":FORWARD DROP [0:0]",
         more=nat("-A PREROUTING -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.0.0.5:80"),
+    ),
+    "what nat exempts": ruleset(
+        ESTABLISHED,
+        NEW_WEB,
+        more=nat(
+            "-A PREROUTING -p tcp -m tcp --dport 80 -j RETURN", "-A PREROUTING -p tcp -j REDIRECT --to-ports 3128"
+        ),
     ),
     "web beside MASQUERADE": ruleset(ESTABLISHED, NEW_WEB, more=MASQUERADE),
     "a helper of another port": ruleset(ESTABLISHED, NEW_WEB, more=HELPER_OF_ALL),

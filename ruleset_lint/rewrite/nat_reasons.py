@@ -15,7 +15,7 @@ from ruleset_lint.model.rule import Rule
 from ruleset_lint.netfilter.extension import Verdict
 from ruleset_lint.packets.reached_by import addresses_behind
 from ruleset_lint.packets.sketch import Answer, Sketch, answer
-from ruleset_lint.packets.walk import rules_on_way
+from ruleset_lint.packets.walk import walk
 from ruleset_lint.rewrite.service_packets import Work, opening
 from ruleset_lint.rewrite.source_nat import leaves_translated
 
@@ -27,20 +27,21 @@ _NAMES_NO_WAY = f"{_FIRST}; if the server is reached another way, the rule that 
 
 def translations(work: Work) -> Iterator[tuple[str, Rule]]:
     """Rules that translate its first packet, or give another connection its port."""
-    for rule in _on_way(work, "PREROUTING" if work.behind else "INPUT", "PREROUTING"):
-        yield _FIRST, rule
+    first = tuple(_on_way(work, "PREROUTING" if work.behind else "INPUT", "PREROUTING"))
+    yield from ((_FIRST, rule) for rule in first)
     leaving = tuple(_on_way(work, "POSTROUTING")) if work.behind else ()
     if leaving and _comes_to_nat(work):
         yield from ((_NAMES_NO_WAY, rule) for rule in leaving)
     for rule in work.ruleset.where(lambda shape: bool(shape.target and shape.target.name in _TO_OTHERS)):
-        if _translates_to(rule, work):
+        if rule not in first and _translates_to(rule, work):
             yield f"connections to another port are translated to port {work.service.port}", rule
 
 
 def _on_way(work: Work, *hooks: str) -> Iterator[Rule]:
+    """The rules that may translate its first packet, where no rule before takes all of them."""
     for hook in dict.fromkeys(hooks):
-        for rule in rules_on_way(work.ruleset, "nat", hook, opening(work)):
-            if rule.verdict is Verdict.TRANSLATE:
+        for verdict, rule in walk(work.ruleset, "nat", hook, opening(work)).decisions:
+            if rule and verdict is Verdict.TRANSLATE:
                 yield rule
 
 
