@@ -148,3 +148,10 @@ def test_the_readme_shows_what_is_printed() -> None:
     command = [sys.executable, "-m", "ruleset_lint", "query", found[1], found[2]]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert found[3] == printed
+
+
+@pytest.mark.parametrize(("question", "told"), [("in eth0 tcp dport 80", True), ("in eth0 out eth1 tcp", False)])
+def test_what_dnat_leads_elsewhere_is_to_be_asked_for(command: Command, put: Put, question: str, told: bool) -> None:
+    dnat = "*nat\n-A PREROUTING -i eth0 -p tcp --dport 80 -j DNAT --to-destination 10.0.0.1\nCOMMIT\n"
+    put("a.rules", dnat + RULES)
+    assert ("ask with in and out" in command("query", "a.rules", question).out) is told

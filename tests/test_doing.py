@@ -50,9 +50,9 @@ def rule(words: str, family: int = 4, chain: str = "INPUT", table: str = "filter
         ("-j NFQUEUE --queue-balance 0:3", (Decide("NFQUEUE 0:3"),)),
         ("-p tcp -j SYNPROXY --mss 1460", (Decide("SYNPROXY --mss 1460"),)),
         ("-p tcp -j TPROXY --on-port 3129 --tproxy-mark 1/3",
-         (Assign(MARK, 3, 1), Decide("TPROXY --on-port 3129 --on-ip 0.0.0.0 --tproxy-mark 0x0/0x0"))),
+         (Assign(MARK, 3, 1), Decide("TPROXY --on-port 3129 --on-ip 0.0.0.0"))),
         ("-p tcp -j TPROXY --on-port 3129",
-         (Decide("TPROXY --on-port 3129 --on-ip 0.0.0.0 --tproxy-mark 0x0/0x0"),)),
+         (Decide("TPROXY --on-port 3129 --on-ip 0.0.0.0"),)),
     ],
 )  # fmt: skip
 def test_verdicts(words: str, effects: tuple[Effect, ...]) -> None:

@@ -84,6 +84,8 @@ def _lines(asked: _Asked, request: QueryRequest) -> Iterator[str]:
         yield rest.verdict
         yield "  everything else"
     yield from (f"  = some are translated on their way: {text}" for text in answer.translated)
+    if answer.course == "incoming" and any(text.startswith("DNAT") for text in answer.translated):
+        yield "  = where that leads elsewhere they are forwarded: ask with in and out"
 
 
 def _rest(groups: tuple[Group, ...]) -> Group | None:

@@ -124,7 +124,9 @@ def _verdict(rule: Rule, target: Part) -> str:
 
 
 def _without_mark(rule: Rule, target: Part) -> str:
-    return _bare(rule, target._replace(uses=tuple(use for use in target.uses if use.option.name != "--tproxy-mark")))
+    """TPROXY without the mark, which is an effect of its own; the normal form adds one that changes nothing."""
+    others = tuple(use for use in target.uses if use.option.name != "--tproxy-mark")
+    return _bare(rule, target._replace(uses=others)).removesuffix(" --tproxy-mark 0x0/0x0")
 
 
 def _translates_source(rule: Rule, target: Part) -> bool:
