@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ruleset_lint.lint import Finding, Severity, at_rule, rule
+from ruleset_lint.lint import Finding, Fix, Safety, Severity, at_rule, rule
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 
 from . import _shared
+
+_BY_HAND = Fix("take the rule out, if nothing fills the chain while it runs", safety=Safety.MANUAL)
 
 
 @rule(Severity.INFO)
@@ -41,8 +43,8 @@ def dead_jump(ruleset: Ruleset) -> Iterator[Finding]:
     ```
 
     ## Fix safety
-    Safe where it is proven that no packet notices. Unsafe where the proof takes too long; a program that fills the
-    chain later fills one that nobody calls.
+    Safe where it is proven that no packet notices. Unsafe where the proof takes too long. Manual where the chain is
+    empty: a program that fills it later would fill one that nobody calls.
 
     ## Since
     All releases.
@@ -54,10 +56,11 @@ def dead_jump(ruleset: Ruleset) -> Iterator[Finding]:
     called: dict[tuple[str, str], list[Rule]] = {}
     for jump in _shared.dead_jumps(ruleset):
         called.setdefault((jump.table, jump.jump or ""), []).append(jump)
-    for (_, chain), jumps in called.items():
+    for (table, chain), jumps in called.items():
+        found = ruleset.chain(table, chain)
         yield Finding(
             at_rule(ruleset, jumps[0], "comes back as it was"),
             f"chain {chain} does nothing with the packets that are sent there",
             _shared.places(ruleset, jumps[1:], "nor with these"),
-            fix=_shared.without(ruleset, jumps),
+            fix=_shared.without(ruleset, jumps) if found and found.rules else _BY_HAND,
         )
