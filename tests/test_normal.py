@@ -116,6 +116,23 @@ def one(
             "-p sctp -m sctp --chunk-types any DATA:B,I_DATA",
             id="flags of chunks",
         ),
+        pytest.param(
+            "-m time ! --monthdays 010 --weekdays 0x2,33",
+            "-m time --monthdays " + ",".join(str(day) for day in range(2, 32)) + " --weekdays Mon,Tue "
+            "--datestop 2038-01-19T03:14:07",
+            id="days as libxt_time cuts them",
+        ),
+        pytest.param(
+            "-m time --timestart : --datestart 2024- --datestop 1970",
+            "-m time --datestart 2023-12-01T00:00:00",
+            id="numbers left out of a date",
+        ),
+        pytest.param("-m physdev --physdev-in !a'b", "-m physdev --physdev-in !a'b", id="odd name of an interface"),
+        pytest.param("-j CONNMARK --set-mark 1/7 --mask 3", "-j CONNMARK --set-xmark 0x1/0x3", id="mask of a mark"),
+        pytest.param(
+            "-j TEE --gateway 10.1 --oif " + "x" * 16, "-j TEE --gateway 10.0.0.1 --oif " + "x" * 15, id="tee"
+        ),
+        pytest.param("-m conntrack --ctproto mptcp", "-m conntrack --ctproto 6", id="eight bits of a protocol"),
         pytest.param("-j REJECT", "-j REJECT --reject-with icmp-port-unreachable", id="reject's default"),
         pytest.param("-j LOG --log-level warning --log-prefix a:", '-j LOG --log-prefix "a:"', id="log's default"),
         pytest.param("-j own", "-j own", id="chain"),
@@ -141,6 +158,7 @@ def test_rule(rule: str, wanted: str) -> None:
             id="turned range",
         ),
         pytest.param("-p tcp -m tcp ! --dport :", "-p tcp", "-p tcp -m tcp", id="nothing left to ask"),
+        pytest.param("-p tcp --tcp-flags NONE SYN", "-p tcp", "-p tcp -m tcp", id="flags of which none is looked at"),
         pytest.param("-j NFLOG --nflog-range 9", "-j NFLOG", "-j NFLOG --nflog-range 9", id="nflog-range"),
         pytest.param(
             "-p tcp -m tcp --dport 1 -m tcp --sport 2",
@@ -174,6 +192,13 @@ def test_rule_that_the_backends_print_differently(rule: str, nft: str, legacy: s
         ),
         pytest.param("-j REJECT", "INPUT", "filter", "-j REJECT --reject-with icmp6-port-unreachable", id="reject"),
         pytest.param("-m owner --uid-owner 1:5", "OUTPUT", "filter", "-m owner --uid-owner 1-5", id="range of users"),
+        pytest.param(
+            "-p tcp -j SNAT --to-source :80-90/100",
+            "POSTROUTING",
+            "nat",
+            "-p tcp -j SNAT --to-source :80-90/0",
+            id="no shifted ports",
+        ),
         pytest.param("-m hbh --hbh-opts -1:256", "INPUT", "filter", "-m hbh --hbh-opts 255:0", id="lower byte"),
         pytest.param(
             "-p mh -m mh --mh-type hot",
@@ -186,6 +211,25 @@ def test_rule_that_the_backends_print_differently(rule: str, nft: str, legacy: s
 )
 def test_rule_for_ipv6(rule: str, chain: str, table: str, wanted: str) -> None:
     assert one(rule, chain, table, family=6) == wanted
+
+
+@pytest.mark.parametrize(
+    ("command", "left"),
+    [
+        ("-D FORWARD -s 10.1.1.1/8", "-p tcp -m tcp --dport 22"),
+        ("-D FORWARD -p tcp --dport ssh", "-s 10.0.0.0/8"),
+        ("-D FORWARD 0x2", "-s 10.0.0.0/8"),
+        ("-DFORWARD 1", "-p tcp -m tcp --dport 22"),
+    ],
+)
+def test_a_rule_is_deleted_by_what_it_is_once_loaded(command: str, left: str) -> None:
+    text = normalise(f"*filter\n-A FORWARD -s 10.0.0.0/8\n-A FORWARD -p tcp --dport 22\n{command}\nCOMMIT\n")
+    found = [line.removeprefix("-A FORWARD ") for line in text.splitlines() if line.startswith("-A")]
+    assert "\n".join(found) == left
+
+
+def test_a_policy_that_is_not_said_stays() -> None:
+    assert ":INPUT DROP [0:0]" in normalise("*filter\n:INPUT DROP [0:0]\n:INPUT - [0:0]\nCOMMIT\n").splitlines()
 
 
 def test_chains_come_by_hook_then_by_name_and_counters_are_zero() -> None:

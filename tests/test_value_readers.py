@@ -53,7 +53,10 @@ def test_short_and_odd_addresses_read_as_libxtables_has_them(text: str, expected
         ("-p tcp --tcp-option 1", "-p tcp --tcp-option 0"),
         ("-m conntrack --ctorigsrc 10.0.0.0/8", "-m conntrack --ctorigsrc 10.0.0.0/8,11.0.0.0/8"),
         ("-m policy --dir in --pol ipsec --proto esp", "-m policy --dir in --pol ipsec --proto tcp"),
-        ("-j HMARK --hmark-tuple src --hmark-mod 5 --hmark-rnd 1", "-j HMARK --hmark-tuple src --hmark-mod 5"),
+        (
+            "-j HMARK --hmark-src-prefix 24 --hmark-tuple src --hmark-mod 5 --hmark-rnd 1",
+            "-j HMARK --hmark-tuple src --hmark-src-prefix 24 --hmark-mod 5 --hmark-rnd 1",
+        ),
         ("-j NFLOG --nflog-size 6", "-j NFLOG --nflog-size 6 --nflog-range 5"),
         ("-p udp -m udp --sport 65536", "-p udp -m udp --sport 0x50"),
         ("-p udp -m udp --sport 4294967297", "-p udp -m udp --sport 2147483648"),
@@ -92,6 +95,25 @@ def test_short_and_odd_addresses_read_as_libxtables_has_them(text: str, expected
             "-m policy --dir in --pol ipsec --strict --proto esp --next --proto ah",
             "-m policy --dir in --pol ipsec --strict --proto esp --proto ah",
         ),
+        ("-m time --weekdays Mon-Fri,33", "-m time --weekdays MON"),
+        ("-m time --monthdays 0,5", "-m time --monthdays 0x5"),
+        ("-m time --timestart :", "-m time --timestart 9"),
+        ("-m time --datestart 2024-01-01T", "-m time --datestart 2024-01T12:00"),
+        ("-p tcp --tcp-flags ALL,SYN ,SYN", "-p tcp --tcp-flags ECE SYN"),
+        ("-p tcp --syn", "-p tcp --syn --tcp-flags ALL NONE"),
+        ("-p udp -m multiport --dport 1,2", "-p udp -m udp --dport 3 -m multiport --dport 1,2"),
+        ("-s 10.0.0.1/255.0xff.0.0", "-s 10.0.0.1/255.255"),
+        ("-i eth0", "--in-interface=eth0"),
+        ("-m string --algo bm --string !x", "-m conntrack --ctstate !NEW"),
+        ("-c -1 2x", "-c 1 x"),
+        ("-mcomment --comment x", "-ptcp"),
+        ("-p icmpv6", "-p icmp6"),
+        ("-m iprange --src-range 10.1-10.2", "-m iprange --src-range 167772161"),
+        ("-j TEE --gateway 10.1", "-j TEE --gateway 0.0.0.0"),
+        ("-j IDLETIMER --timeout 2147482 --label x", "-j IDLETIMER --timeout 2147483 --label x"),
+        ("-j CONNMARK --set-mark 1 --left-shift-mark 31", "-j CONNMARK --set-mark 1 --left-shift-mark 32"),
+        ("-j CONNMARK --save-mark --mask 3", "-j CONNMARK --save-mark --mask 3 --nfmask 1"),
+        ("-j HMARK --hmark-src-prefix 24 --hmark-mod 5 --hmark-rnd 1", "-j HMARK --hmark-tuple src --hmark-mod 5"),
         ("-m helper --helpe ftp -m comment --comm x", "-m helper --he ftp"),
     ],
 )
@@ -109,6 +131,7 @@ def test_values_at_the_edge(takes: str, refuses: str) -> None:
         ("-m rt --rt-type 0 --rt-0-addrs ::1", "-m rt --rt-type 0 --rt-0-addrs ::1/64"),
         ("-m ipv6header --header hop,", "-m ipv6header --header proto"),
         ("-m srh --srh-next-hdr 6", "-m srh --srh-next-hdr tcp"),
+        ("-m ah --ahspi 3", "-m hl --hl-eq 256"),
         ("-m recent --set --mask ffff::", "-m recent --set --mask 64"),
     ],
 )
@@ -129,6 +152,35 @@ def test_values_at_the_edge_for_ipv6(takes: str, refuses: str) -> None:
 def test_helpers_have_their_protocol(helper: str, protocol: str, family: int, refused: bool) -> None:
     words = f"-p {protocol} -j CT --helper {helper}"
     assert _is_refused(words, "raw", "PREROUTING", family) is refused
+
+
+@pytest.mark.parametrize(
+    ("takes", "refuses", "table", "chain"),
+    [
+        (
+            "-p tcp -j DNAT --to-destination 10.0.0.1:80-90/100",
+            "-p tcp -j DNAT --to-destination 10.0.0.1:080",
+            "nat",
+            "PREROUTING",
+        ),
+        ("-p tcp -j REDIRECT --to-ports x11-6", "-p tcp -j REDIRECT --to-ports 80-90/100", "nat", "PREROUTING"),
+        ("-p tcp -j MASQUERADE --to-ports 80-90/http", "-p tcp -j MASQUERADE --to-ports 80-90/0", "nat", "POSTROUTING"),
+        ("-p tcp -j TPROXY --on-port 65536 --on-ip 10.1", "-p tcp -j TPROXY --on-port 0x50", "mangle", "PREROUTING"),
+        ("-j CLASSIFY --set-class -1:1x", "-j CLASSIFY --set-class x:1", "mangle", "POSTROUTING"),
+        ("-p tcp -j ECN --ecn-tcp-cwr 1", "-p tcp -j ECN --ecn-tcp-cwr 2", "mangle", "POSTROUTING"),
+        (
+            "-p tcp -j TCPOPTSTRIP --strip-options 2,3",
+            "-p tcp -j TCPOPTSTRIP --strip-options mss,2",
+            "mangle",
+            "FORWARD",
+        ),
+        ("-m physdev --physdev-is-bridged --physdev-out eth0", "-m physdev --physdev-is-out", "filter", "OUTPUT"),
+        ("-m realm --realm 1", "-m realm --realm 1/", "filter", "OUTPUT"),
+        ('-j CT --helper ""', "-j CT --helper ftp", "raw", "PREROUTING"),
+    ],
+)
+def test_values_at_the_edge_elsewhere(takes: str, refuses: str, table: str, chain: str) -> None:
+    assert (_is_refused(takes, table, chain), _is_refused(refuses, table, chain)) == (False, True)
 
 
 @pytest.mark.parametrize("words", ["-p tcp -m osf --genre Linux", "-m realm --realm 1"])

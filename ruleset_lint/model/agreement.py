@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from ruleset_lint.model.combination import LEGACY, NFT, Misplaced
-from ruleset_lint.model.rule import Rule
+from ruleset_lint.model.rule import Rule, Test
 from ruleset_lint.model.shape import Part, Shape, Use
-from ruleset_lint.netfilter.conditions import VALUE_NEEDS
+from ruleset_lint.netfilter.conditions import HASHED, VALUE_NEEDS
 from ruleset_lint.netfilter.option_names import HELPERS
 from ruleset_lint.netfilter.rate_values import burst_of, byte_cost, bytes_a_second, cost_bytes, hash_interval, interval
-from ruleset_lint.netfilter.values import PROTOCOLS, number
+from ruleset_lint.netfilter.values import PROTOCOLS, Network, number
 
 _CREDITS = 32000  # of xt_limit in a second
 _HASH_CREDITS = 137438953  # of xt_hashlimit in a microsecond, for kernels of 250 or 1000 ticks a second
@@ -21,7 +21,7 @@ _MOST_BURST = 10000  # of limit; what is more does not read
 # built-in chains whose packets have not met, or have met already, what the direction is about
 _POLICY_HOOKS = {"in": frozenset({"OUTPUT", "POSTROUTING"}), "out": frozenset({"PREROUTING", "INPUT"})}
 _UNASKED = frozenset({"--dport", "--probability", "--sport"})  # any that reads will do
-_WITH_MORE = frozenset({"CT", "TCPMSS", "cluster", "hashlimit", "limit", "rt", "policy", "statistic"})
+_WITH_MORE = frozenset({"CT", "HMARK", "TCPMSS", "cluster", "hashlimit", "limit", "rt", "policy", "statistic"})
 _WITH_VALUES = frozenset(name for name, _ in VALUE_NEEDS) | _WITH_MORE
 
 
@@ -69,10 +69,14 @@ def _parameters(rule: Rule) -> Iterator[Misplaced]:
             continue
         if name in ("-s", "-d") and "," in value:
             yield Misplaced(use.item, f"! cannot stand before {name} with several addresses")
-        elif name in ("-s", "-d") and re.fullmatch(r"[^/]+/0+", value):
+        elif name in ("-s", "-d") and _is_any(rule.source if name == "-s" else rule.destination):
             yield Misplaced(use.item, f"! {name} with all addresses matches nothing", backends=NFT)
         elif name == "-p" and rule.protocol and rule.protocol.value == 0:
             yield Misplaced(use.item, "! -p with all protocols matches nothing")
+
+
+def _is_any(test: Test[tuple[Network, ...]] | None) -> bool:
+    return bool(test and not test.value[0].mask)
 
 
 def _part(rule: Rule, part: Part) -> Iterator[Misplaced]:
@@ -90,6 +94,8 @@ def _part(rule: Rule, part: Part) -> Iterator[Misplaced]:
         yield from _cluster(rule, part)
     elif part.name == "policy":
         yield from _policy(rule, part)
+    elif part.name == "HMARK":
+        yield from _hash_mark(rule, part)
     elif part.name == "rt":
         yield from _routing_header(rule, part)
     elif part.name == "TCPMSS" and not _is_syn_only(rule):
@@ -212,6 +218,20 @@ def _policy(rule: Rule, part: Part) -> Iterator[Misplaced]:
         yield Misplaced(tunnel.item, f"{tunnel.option.name} wants --mode tunnel")
 
 
+def _hash_mark(rule: Rule, part: Part) -> Iterator[Misplaced]:
+    """What libxt_HMARK takes for an option that is there already: the tuple stands for one each of its names."""
+    said: set[str] = set()
+    for use in part.uses:
+        name = use.option.name
+        if name in said:
+            yield Misplaced(use.item, f"{name} is said by --hmark-tuple already")
+        given = rule.text(use.operands[0]).split(",") if name == "--hmark-tuple" and use.operands else []
+        said |= {name, *(option for option, word in HASHED.items() if word in given)}
+    spi, ports = "--hmark-spi-mask" in said, {"--hmark-sport-mask", "--hmark-dport-mask"} & said
+    if spi and ports:
+        yield Misplaced(part.item, f"--hmark-spi-mask cannot stand with {min(ports)}")
+
+
 def _routing_header(rule: Rule, part: Part) -> Iterator[Misplaced]:
     """What libip6t_rt wants to have read before an option."""
     for place, use in enumerate(part.uses):
@@ -232,5 +252,5 @@ def _is_syn_only(rule: Rule) -> bool:
             if use.option.name == "--syn" and not use.negated:
                 return True
             if use.option.name == "--tcp-flags" and not use.negated and len(use.operands) == 2:
-                return "SYN" in rule.text(use.operands[1]).upper() or rule.text(use.operands[1]).upper() == "ALL"
+                return bool({"SYN", "ALL"} & set(rule.text(use.operands[1]).upper().split(",")))
     return False

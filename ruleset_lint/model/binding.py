@@ -19,10 +19,12 @@ from ruleset_lint.netfilter.values import protocol
 from ruleset_lint.syntax.patterns import Pattern
 from ruleset_lint.syntax.words import Form
 
+# of these, the word may go on with the value: -AINPUT
+_ATTACHED = frozenset({"-A", "-D", "-F", "-I", "-N", "-P", "-X", "-g", "-m"})
 # what an abbreviation may stand for, though it is refused
 _REFUSED = tuple(Option(name) for name in REFUSED if name.startswith("--"))
 # iptables 1.8.9 takes the whole word, `--source=` included, for the value of these
-_OWN_WORD = frozenset({"-s", "-d", "-p", "-j"})
+_OWN_WORD = frozenset({"-s", "-d", "-p", "-j", "-i", "-o"})
 
 
 class Binding(NamedTuple):
@@ -101,7 +103,8 @@ def _read_word(binder: _Binder) -> None:
 
 def _read_option(binder: _Binder, word: str) -> None:
     at = binder.next
-    owner, option, reason = _resolve(binder, word)
+    attached = word[2:] if word[:2] in _ATTACHED else ""
+    owner, option, reason = _resolve(binder, word[:2] if attached else word)
     binder.next += 1
     if option is None:
         _unknown(binder, at, reason)
@@ -112,7 +115,7 @@ def _read_option(binder: _Binder, word: str) -> None:
     binder.negation = None
     if option.name in _OWN_WORD and binder.pattern.items[at].form is Form.ASSIGNMENT:
         _complain(binder, at, f"{option.name} takes its value as a word of its own, without =")
-    use = Use(option, negated, _operands(binder, option, at), at)
+    use = Use(option, negated, _operands(binder, option, at, attached), at)
     if owner:
         _check_repeated(binder, owner.uses, use)
         owner.uses.append(use)
@@ -120,10 +123,10 @@ def _read_option(binder: _Binder, word: str) -> None:
         _read_own(binder, use)
 
 
-def _operands(binder: _Binder, option: Option, at: int) -> tuple[Operand, ...]:
-    taken: list[Operand] = []
+def _operands(binder: _Binder, option: Option, at: int, attached: str) -> tuple[Operand, ...]:
+    taken: list[Operand] = [attached] if attached else []
     items = binder.pattern.items
-    for number in range(len(option.reads)):
+    for number in range(len(taken), len(option.reads)):
         may_miss = option.optional and (number == len(option.reads) - 1 or option.name in WHOLE_TABLE)
         if binder.next == len(items) or (may_miss and items[binder.next].form is not Form.VALUE):
             if not may_miss:
@@ -242,7 +245,7 @@ def _abbreviated(binder: _Binder, word: str) -> list[tuple[_Part | None, Option]
 def _load_protocol_match(binder: _Binder) -> bool:
     """Load the match that belongs to the rule's protocol, unless it is there."""
     use = next((use for use in binder.parameters if use.option.name == "-p"), None)
-    if not use or not use.operands or use.negated:
+    if not use or not use.operands:
         return False
     try:
         name = BY_PROTOCOL.get(protocol(_look(binder, use.operands[0]), binder.family))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
@@ -63,6 +64,12 @@ def about_commands(shape: Shape, rules: Sequence[Rule]) -> Iterator[Refusal]:
         for rule in rules if number == len(command.option.reads) - 1 else ():
             for reason in _new_name(rule.text(command.operands[number])):
                 yield Refusal(rule.line, first + number, reason, Kind.CHAIN)
+    elif name == "-R":
+        yield from (
+            Refusal(rule.line, first, "a rule with one source and one destination expected", Kind.TOGETHER)
+            for rule in rules
+            if _is_several(rule)
+        )
     elif name == "-P" and len(command.operands) > 1:
         for rule in rules:
             yield from _policy_command(rule, first, rule.text(command.operands[1]))
@@ -73,6 +80,13 @@ def _new_name(name: str) -> Iterator[str]:
         yield f"{name} is the name of a target"
     if name.startswith(("-", "!")):
         yield f"name of a chain begins with {name[0]}"
+    if re.search(r"\s", name):
+        yield "name of a chain without blanks expected"
+
+
+def _is_several(rule: Rule) -> bool:
+    uses = (rule.shape.parameter(option) for option in ("-s", "-d"))
+    return any("," in rule.text(use.operands[0]) for use in uses if use and use.operands)
 
 
 def _policy_command(rule: Rule, first: int, policy: str) -> Iterator[Refusal]:

@@ -68,7 +68,10 @@ def out_of_place(shape: Shape) -> Iterator[Problem]:
         option = use.option.name
         if option in LISTING if name in WITH_RULE else option not in LISTING | ANYWHERE:
             yield Problem(use.item, f"{option} does not go with {name}")
-    if name not in WITH_RULE:
+    numbered = name == "-D" and shape.command is not None and len(shape.command.operands) > 1
+    if numbered:
+        yield from (Problem(use.item, f"{use.option.name} does not go with a number") for use in shape.parameters)
+    if name not in WITH_RULE or numbered:
         items = [part.item for part in shape.parts] + ([shape.jump.item] if shape.jump else [])
         yield from (Problem(item, f"a rule does not go with {name}") for item in items)
 
@@ -96,6 +99,8 @@ def _misplaced_part(part: Part, around: Circumstances) -> Iterator[Misplaced]:
         yield Misplaced(part.item, "the nat table is not for dropping packets")
     elif part.name == "TRACE" and around.table and around.table != "raw":
         yield Misplaced(part.item, "TRACE is for the raw table", backends=LEGACY)
+    elif part.name == "QUEUE":
+        yield Misplaced(part.item, "iptables-nft has no target QUEUE: NFQUEUE takes its place", backends=NFT)
     if entry.protocols and not _is_one_of(around.protocol, entry.protocols):
         positive = around.protocol and _is_one_of(around.protocol._replace(negated=False), entry.protocols)
         backends = LEGACY if positive and part.name in NEGATED_PROTOCOL_LOADS else BACKENDS
@@ -104,6 +109,9 @@ def _misplaced_part(part: Part, around: Circumstances) -> Iterator[Misplaced]:
 
 def _misplaced_options(part: Part, around: Circumstances) -> Iterator[Misplaced]:
     name = part.entry.name if part.entry else ""
+    bridged = part.use("--physdev-is-bridged")
+    if bridged and not bridged.negated:  # then xt_physdev asks for no hook
+        return
     for use in part.uses:
         key = (name, use.option.name)
         hooks, protocols = OPTION_HOOKS.get(key), OPTION_PROTOCOLS.get(key)

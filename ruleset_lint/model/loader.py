@@ -80,17 +80,18 @@ def chains_of(loader: Loader, table: str) -> dict[str, ChainSoFar]:
     return loader.tables[table]
 
 
-def policy_of(table: str, name: str, policy: str) -> str:
-    """The policy that a chain has where a line declares it with this one."""
+def policy_of(table: str, name: str, policy: str, before: str = "ACCEPT") -> str:
+    """The policy that a chain has where a line declares it with this one; `-` leaves that of a built-in chain."""
     if name not in BUILTIN_CHAINS.get(table, ()):
         return "-"
-    return "ACCEPT" if policy == "-" else policy
+    return before if policy == "-" else policy
 
 
 def declare(chains: dict[str, ChainSoFar], table: str, name: str, policy: str, number: int) -> None:
     """Declare a chain of a table; one that is there keeps its rules."""
     before = chains.get(name)
-    chains[name] = ChainSoFar(name, policy_of(table, name, policy), number, before.rules if before else [])
+    rules, said = (before.rules, before.policy) if before else ([], "ACCEPT")
+    chains[name] = ChainSoFar(name, policy_of(table, name, policy, said), number, rules)
 
 
 def shape_of(loader: Loader, node: RuleLine) -> Shape:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 
 from ruleset_lint.model.appending import append_all
 from ruleset_lint.model.blocks import Block, blocks, looks_like_fragment
 from ruleset_lint.model.loader import ChainSoFar, Loader, Whole, chains_of, declare, open_table, shape_of
 from ruleset_lint.model.rule import Home, Rule
 from ruleset_lint.model.ruleset import Fault, Ruleset, Table, chain_of
+from ruleset_lint.model.sameness import may_be_same
 from ruleset_lint.model.shape import Shape, Use, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, is_builtin
 from ruleset_lint.netfilter.targets import is_target_of_others, misspelt_target
+from ruleset_lint.netfilter.values import number as read_number
 from ruleset_lint.syntax.document import Document, Line, Unparsed
 from ruleset_lint.syntax.iptables_save import words
 from ruleset_lint.syntax.nodes import ChainLine, Node, RuleLine
@@ -113,7 +115,8 @@ def _change_rules(loader: Loader, rule: Rule, command: Use, number: str) -> None
         # declared elsewhere, or a mistake that a rule reports
         chains[rule.chain] = ChainSoFar(rule.chain, "-", declared=False)
     rules = chains[rule.chain].rules if rule.chain in chains else []
-    index = int(number) - 1 if re.fullmatch("[0-9]{1,9}", number) else None
+    found = read_number(number)
+    index = None if found is None else found - 1
     if index is not None and not loader.fragment and not 0 <= index < len(rules) + (name == "-I"):
         loader.faults.append(Fault(rule.line, command.item + 2, f"{rule.chain} has only {len(rules)} rules here"))
     if name == "-A":
@@ -135,10 +138,22 @@ def _is_foreign(shape: Shape, target: str) -> bool:
 
 def _delete(rules: list[Rule], rule: Rule, index: int | None) -> None:
     if index is None:
-        wanted = _specification(rule)
-        index = next((i for i, other in enumerate(rules) if _specification(other) == wanted), len(rules))
+        index = next((i for i, other in enumerate(rules) if _is_same(rule, other)), len(rules))
     if 0 <= index < len(rules):
         del rules[index]
+
+
+def _is_same(rule: Rule, other: Rule) -> bool:
+    """Whether `-D` means the other rule: in its words, or as both are printed once loaded."""
+    if _specification(rule) == _specification(other):
+        return True
+    if not may_be_same(rule, other):
+        return False
+    normal = import_module("ruleset_lint.model.normal")  # large, and few rulesets delete
+    try:
+        return bool(normal.normal_bodies(rule, "nft") == normal.normal_bodies(other, "nft"))
+    except normal.NoNormalFormError:
+        return False
 
 
 def _specification(rule: Rule) -> list[str]:

@@ -18,7 +18,8 @@ from ruleset_lint.netfilter.normal_matches import MATCH_FIELDS, MATCH_PRINTERS
 from ruleset_lint.netfilter.normal_targets import TARGET_FIELDS, TARGET_PRINTERS
 from ruleset_lint.netfilter.normal_values import network_text, port_ends, protocol_name
 from ruleset_lint.netfilter.saying import Said, Saying, field, print_fields
-from ruleset_lint.netfilter.values import networks, port, resolved_port
+from ruleset_lint.netfilter.text_values import verbatim
+from ruleset_lint.netfilter.values import flag_list, networks, port, resolved_port
 from ruleset_lint.syntax.words import quote
 
 Backend = Literal["nft", "legacy"]
@@ -87,7 +88,7 @@ def _interfaces(rule: Rule, backend: Backend) -> Iterator[str]:
         use = rule.shape.parameter(option)
         name = rule.text(use.operands[0]) if use else ""
         if use and (name != "+" or (use.negated and backend == "nft")):
-            yield from (*(["!"] if use.negated else []), option, quote(name))
+            yield from (*(["!"] if use.negated else []), option, verbatim(name, rule.family))
 
 
 def _protocol(rule: Rule) -> Iterator[str]:
@@ -165,7 +166,9 @@ def _is_native(saying: Saying, name: str) -> bool:
 
 def _asks(saying: Saying) -> bool:
     """Whether the match says more than that all ports will do."""
-    return bool(_print(saying, match=True)) or any(said.negated for said in saying.said)
+    asks = bool(_print(saying, match=True)) or any(said.negated for said in saying.said)
+    flags = saying.find("--tcp-flags")
+    return asks or bool(flags and flag_list(flags.words[1], saying.family))
 
 
 def _turned(saying: Saying) -> Saying:

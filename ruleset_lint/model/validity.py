@@ -154,8 +154,11 @@ def _old_negation(use: Use, rules: Sequence[Rule], values: str) -> Iterator[Refu
         return
     operand = use.operands[0]
     reason = f"! stands before {use.option.name}, not behind it"
+    read = use.option.reads[0]
     for rule in rules:
-        if rule.text(operand).startswith("!"):
+        value = rule.text(operand)
+        alone = value == "!" and rule.shape.problems  # what it stands before is left over
+        if value.startswith("!") and (alone or why_not(read, value, rule.family)):  # a name may begin so
             yield Refusal(rule.line, use.item + 1, reason, Kind.NEGATION, option=use.option.name)
 
 

@@ -6,11 +6,10 @@ Source: iptables(8) 1.8.9.
 from __future__ import annotations
 
 from ruleset_lint.netfilter.extension import IPV4, Option
-from ruleset_lint.netfilter.name_values import chain, counts, target
+from ruleset_lint.netfilter.name_values import chain, count, counts, target
 from ruleset_lint.netfilter.values import integer, interface, networks, protocol, text
 
 _NUMBER = integer(1, 0xFFFFFFFF)
-_COUNT = integer(0, 0xFFFFFFFFFFFFFFFF)
 
 # the chain, and what follows it
 COMMANDS = (
@@ -39,10 +38,10 @@ PARAMETERS = (
     Option("-j", (target,), ("--jump",)),
     Option("-g", (target,), ("--goto",)),
     Option("-m", (text,), ("--match",), repeatable=True),
-    Option("-c", (counts, _COUNT), ("--set-counters",), optional=True),
+    Option("-c", (counts, count), ("--set-counters",), optional=True),
     Option("-4", (), ("--ipv4",)),
     Option("-6", (), ("--ipv6",)),
-    Option("-v", (), ("--verbose",), repeatable=True),
+    Option("-v", (), ("--verbose", "-vv"), repeatable=True),
     Option("-n", (), ("--numeric",)),
     Option("-x", (), ("--exact",)),
     Option("--line-numbers", (), ("-0",)),

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 # at most one option of each group
 EXCLUSIVE: dict[str, tuple[tuple[str, ...], ...]] = {
+    "CONNMARK": (("--mask", "--nfmask"), ("--mask", "--ctmask")),
     "CONNSECMARK": (("--save", "--restore"),),
     "HL": (("--hl-set", "--hl-dec", "--hl-inc"),),
     "MARK": (("--set-xmark", "--set-mark", "--and-mark", "--or-mark", "--xor-mark"),),
@@ -28,6 +29,7 @@ EXCLUSIVE: dict[str, tuple[tuple[str, ...], ...]] = {
     "recent": (("--set", "--rcheck", "--update", "--remove"),),
     "statistic": (("--probability", "--every"), ("--probability", "--packet")),
     "string": (("--string", "--hex-string"),),
+    "tcp": (("--tcp-flags", "--syn"),),
     "ttl": (("--ttl-eq", "--ttl-lt", "--ttl-gt"),),
 }
 
@@ -50,12 +52,24 @@ ALSO: dict[str, dict[str, tuple[str, ...]]] = {
 
 # all of them must be there
 REQUIRED: dict[str, tuple[str, ...]] = {
-    "HMARK": ("--hmark-tuple", "--hmark-rnd"),
+    "HMARK": ("--hmark-rnd",),
+    "DNPT": ("--src-pfx", "--dst-pfx"),
+    "SNPT": ("--src-pfx", "--dst-pfx"),
     "IDLETIMER": ("--timeout", "--label"),
     "cluster": ("--cluster-total-nodes", "--cluster-hash-seed"),
     "connbytes": ("--connbytes", "--connbytes-dir", "--connbytes-mode"),
     "hashlimit": ("--hashlimit-name",),
     "string": ("--algo",),
+}
+
+
+# options of HMARK, and the word of --hmark-tuple that stands for each
+HASHED = {
+    "--hmark-src-prefix": "src",
+    "--hmark-dst-prefix": "dst",
+    "--hmark-sport-mask": "sport",
+    "--hmark-dport-mask": "dport",
+    "--hmark-spi-mask": "spi",
 }
 
 
@@ -72,6 +86,12 @@ _WITH_PORTS = frozenset({1, 6, 17, 33, 132})
 _PORT = Needs(r"[^\[]*:[^:]*|\[[^\]]*\]:.*", _WITH_PORTS, "a port wants -p tcp, udp, sctp or dccp")
 _PORT6 = Needs(r"\[[^\]]*\]:.*", _WITH_PORTS, "a port wants -p tcp, udp, sctp or dccp")
 _ANY = Needs(r".+", _WITH_PORTS, "a port wants -p tcp, udp, sctp or dccp")
+_HELPER = Needs(
+    r".+",
+    frozenset({6, 17, 33, 47, 132, 136}),
+    "--helper wants -p tcp, udp, udplite, sctp, dccp or gre",
+    negatable=False,
+)
 
 # (extension, option): the only hooks where the kernel takes it
 OPTION_HOOKS: dict[tuple[str, str], frozenset[str]] = {
@@ -81,6 +101,7 @@ OPTION_HOOKS: dict[tuple[str, str], frozenset[str]] = {
     ("addrtype", "--limit-iface-in"): frozenset({"PREROUTING", "INPUT", "FORWARD"}),
     ("addrtype", "--limit-iface-out"): frozenset({"FORWARD", "OUTPUT", "POSTROUTING"}),
     ("physdev", "--physdev-out"): frozenset({"PREROUTING", "INPUT", "FORWARD", "POSTROUTING"}),
+    ("physdev", "--physdev-is-out"): frozenset({"PREROUTING", "INPUT", "FORWARD", "POSTROUTING"}),
 }
 
 # (extension, option): the protocols of which one must be there
@@ -90,7 +111,6 @@ OPTION_PROTOCOLS: dict[tuple[str, str], frozenset[str]] = {
     ("ECN", "--ecn-tcp-ece"): frozenset({"tcp"}),
     ("ecn", "--ecn-tcp-cwr"): frozenset({"tcp"}),
     ("ecn", "--ecn-tcp-ece"): frozenset({"tcp"}),
-    ("CT", "--helper"): frozenset({"tcp", "udp", "udplite", "sctp", "dccp", "gre"}),
 }
 
 # matches that iptables-nft turns into its own expressions, without asking whether the protocol is negated
@@ -102,6 +122,8 @@ VALUE_NEEDS: dict[tuple[str, str], dict[int, Needs]] = {
     ("SNAT", "--to-source"): {4: _PORT, 6: _PORT6},
     ("MASQUERADE", "--to-ports"): {4: _ANY, 6: _ANY},
     ("REDIRECT", "--to-ports"): {4: _ANY, 6: _ANY},
+    ("ah", "--ahspi"): {4: Needs(r".*", frozenset({51}), "ah wants -p ah", negatable=False)},
+    ("CT", "--helper"): dict.fromkeys((4, 6), _HELPER),
     ("REJECT", "--reject-with"): {
         family: Needs("tcp-r.*", frozenset({6}), "tcp-reset wants -p tcp", negatable=False) for family in (4, 6)
     },

@@ -35,7 +35,7 @@ from ruleset_lint.netfilter.option_values import (
     probability,
     tos,
 )
-from ruleset_lint.netfilter.rate_values import hash_burst, hash_mode, hash_rate, rate
+from ruleset_lint.netfilter.rate_values import hash_burst, hash_mode, hash_rate, rate, rate_interval
 from ruleset_lint.netfilter.time_values import clock_time, date, month_days, week_days
 from ruleset_lint.netfilter.u32_values import u32_tests
 from ruleset_lint.netfilter.values import (
@@ -107,7 +107,6 @@ _ENTRIES = (
             Option("--ahlen", (_U32,), negatable=True, families=IPV6),
             Option("--ahres", families=IPV6),
         ),
-        protocols=frozenset({"ah"}),
         module="ipt_ah",
     ),
     Extension(
@@ -285,7 +284,7 @@ _ENTRIES = (
             takes("--hashlimit-htable-expire", _COUNT),
             takes("--hashlimit-htable-gcinterval", _COUNT),
             flag("--hashlimit-rate-match"),
-            takes("--hashlimit-rate-interval", _U32),
+            takes("--hashlimit-rate-interval", rate_interval),
         ),
         requires=("--hashlimit-upto", "--hashlimit-above"),
         module="xt_hashlimit",
@@ -398,9 +397,9 @@ _ENTRIES = (
     Extension(
         "multiport",
         (
-            takes("--sports", port_list, "--source-ports", "--source-port", "--sport", negatable=True),
-            takes("--dports", port_list, "--destination-ports", "--destination-port", "--dport", negatable=True),
-            takes("--ports", port_list, "--port", negatable=True),
+            takes("--sports", port_list, "--source-ports", negatable=True),
+            takes("--dports", port_list, "--destination-ports", negatable=True),
+            takes("--ports", port_list, negatable=True),
         ),
         requires=("--sports", "--dports", "--ports"),
         protocols=_PORT_PROTOCOLS,
@@ -411,6 +410,7 @@ _ENTRIES = (
         "osf",
         families=IPV4,
         options=(takes("--genre", text, negatable=True), takes("--ttl", _U8), takes("--log", _U8)),
+        hooks=_RECEIVED,
         protocols=frozenset({"tcp"}),
         requires=("--genre",),
         module="xt_osf",
@@ -492,6 +492,7 @@ _ENTRIES = (
             flag("--rateest-gt", negatable=True),
             flag("--rateest-eq", negatable=True),
         ),
+        requires=("--rateest1",),
         module="xt_rateest",
         memory=Memory.COUNTS,
         first_packet=True,
@@ -518,7 +519,12 @@ _ENTRIES = (
         first_packet=True,
     ),
     Extension(
-        "realm", (takes("--realm", group, negatable=True),), families=IPV4, requires=("--realm",), module="xt_realm"
+        "realm",
+        (takes("--realm", group, negatable=True),),
+        families=IPV4,
+        hooks=frozenset({"INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}),
+        requires=("--realm",),
+        module="xt_realm",
     ),
     Extension(
         "rpfilter",
@@ -674,7 +680,7 @@ _ENTRIES = (
 )
 
 MATCHES: dict[str, Extension] = {entry.name: entry for entry in _ENTRIES} | {
-    "icmpv6": next(entry for entry in _ENTRIES if entry.name == "icmp6")
+    alias: next(entry for entry in _ENTRIES if entry.name == "icmp6") for alias in ("icmpv6", "ipv6-icmp")
 }
 
 # Matches of others (xtables-addons and the like) whose names look like those of iptables.

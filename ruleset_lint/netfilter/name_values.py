@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ruleset_lint.netfilter.option_names import LOG_LEVELS
-from ruleset_lint.netfilter.values import OutOfRangeError, is_byte, number, number_up_to
+from ruleset_lint.netfilter.values import OutOfRangeError, is_byte, number_up_to
 
 LONGEST_CHAIN = 28  # bytes
 LONGEST_SET = 31  # bytes
@@ -59,10 +59,16 @@ def search_text(value: str, family: int) -> str:
 
 def counts(value: str, family: int) -> tuple[int, ...]:
     """`10` or, packets and bytes in one word, `10,840`."""
-    found = [number(part) for part in value.split(",")]
-    if len(found) > 2 or any(one is None or one > 0xFFFFFFFFFFFFFFFF for one in found):
+    packets, comma, size = value.partition(",")
+    return (count(packets, family), count(size, family)) if comma else (count(packets, family),)
+
+
+def count(value: str, family: int) -> int:
+    """The decimal number at the beginning, as sscanf reads it: of 64 bits, what follows is passed over."""
+    match = re.match(r"\s*([+-]?[0-9]{1,40})", value)
+    if not match:
         raise ValueError("number of packets, or packets,bytes, expected")
-    return tuple(one for one in found if one is not None)
+    return min(int(match[1]), 0xFFFFFFFFFFFFFFFF) & 0xFFFFFFFFFFFFFFFF
 
 
 def owner(value: str, family: int) -> str:

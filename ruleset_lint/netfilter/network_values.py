@@ -35,7 +35,16 @@ def network(value: str, family: int) -> tuple[Network, ...]:
 def addresses(value: str, family: int) -> tuple[int, int]:
     """`10.0.0.1-10.0.0.9`: first and last address of iprange."""
     low, dash, high = value.partition("-")
-    return _address(low, family), _address(high if dash else low, family)
+    return _part_by_part(low, family), _part_by_part(high if dash else low, family)
+
+
+def _part_by_part(value: str, family: int) -> int:
+    """An address of numbers up to 255, those left out being 0 (xtables_numeric_to_ipaddr)."""
+    if family == 6:
+        return numeric_address(value, family)
+    if (found := _short_address(value)) is None:
+        raise ValueError("IPv4 address expected")
+    return found
 
 
 def host_network(value: str, family: int) -> tuple[Network, ...]:
@@ -83,13 +92,14 @@ def _mask(mask: str, family: int, bits: int) -> int:
     length = number(mask)
     if length is not None and length <= bits:
         return (1 << bits) - (1 << (bits - length))
+    parts = [number_up_to(part, 255) for part in mask.split(".", 4)]
+    if family == 4 and len(parts) == 4 and min(parts) >= 0:
+        return int.from_bytes(bytes(parts))
     try:
-        return _address(mask, family) if length is None and mask else _no_mask(bits)
+        if family == 6:
+            return numeric_address(mask, family)
     except ValueError:
-        return _no_mask(bits)
-
-
-def _no_mask(bits: int) -> int:
+        pass
     raise ValueError(f"prefix length up to {bits} or a mask expected")
 
 

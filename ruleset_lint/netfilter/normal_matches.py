@@ -42,7 +42,7 @@ from ruleset_lint.netfilter.normal_values import (
     upper,
 )
 from ruleset_lint.netfilter.saying import Field, Printer, Saying, field, print_field
-from ruleset_lint.netfilter.text_values import quoted_up_to
+from ruleset_lint.netfilter.text_values import cut_off, quoted_up_to
 from ruleset_lint.netfilter.values import resolved_port
 
 _U32 = 0xFFFFFFFF
@@ -118,7 +118,7 @@ MATCH_FIELDS: dict[str, tuple[Field, ...]] = {
     "mark": (field("--mark", mark),),
     "mh": (field("--mh-type", mobility),),
     "multiport": tuple(field(option, port_list) for option in ("--sports", "--dports", "--ports")),
-    "osf": (field("--genre"), field("--ttl", decimal), field("--log", decimal)),
+    "osf": (field("--genre", cut_off(31)), field("--ttl", decimal), field("--log", decimal)),
     "owner": (
         field("--socket-exists"),
         field("--uid-owner", owner),

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 
 from ruleset_lint.netfilter.normal_values import value_of
 from ruleset_lint.netfilter.option_names import DAYS, UNITS
-from ruleset_lint.netfilter.rate_values import burst_of, byte_cost, bytes_a_second, cost_bytes
+from ruleset_lint.netfilter.option_values import mask_length
+from ruleset_lint.netfilter.rate_values import burst_of, byte_cost, bytes_a_second, cost_bytes, leading_number
 from ruleset_lint.netfilter.saying import Said, Saying, negation
+from ruleset_lint.netfilter.time_values import clock_time, date, month_days, week_days
 
 _UNITS = (("day", 86400), ("hour", 3600), ("min", 60), ("sec", 1))
 _LIMIT = 10_000  # ticks a second of limit
+_MOST_ENTRIES = 1 << 20  # of a table of hashlimit, entries and buckets
 _HASHLIMIT = 1_000_000  # and of hashlimit
 _WHOLE = 0xFFFFFFFF
+_CLOCK = (("--timestart", "0:00"), ("--timestop", "23:59:59"))
 _SIZES = (("m", 1 << 20), ("k", 1 << 10), ("", 1))
 _MODES = ("srcip", "srcport", "dstip", "dstport")
 
@@ -70,7 +74,7 @@ def hashlimit(saying: Saying) -> list[str]:
     mode = saying.text("--hashlimit-mode").split(",")
     modes = ["--hashlimit-mode", ",".join(name for name in _MODES if name in mode)] if any(mode) else []
     table = _table(saying, quantum, expire)
-    return [option, *words, *modes, "--hashlimit-name", saying.text("--hashlimit-name")[:255], *table, *interval]
+    return [option, *words, *modes, "--hashlimit-name", saying.text("--hashlimit-name")[:254], *table, *interval]
 
 
 def _packets(saying: Saying, rate: str) -> tuple[list[str], int, int, list[str]]:
@@ -78,7 +82,7 @@ def _packets(saying: Saying, rate: str) -> tuple[list[str], int, int, list[str]]
     expire, interval = seconds * 1000, []
     if saying.has("--hashlimit-rate-match"):
         period = period // seconds
-        every = value_of(saying.text("--hashlimit-rate-interval", "0")) or seconds
+        every = leading_number(saying.text("--hashlimit-rate-interval", "0")) or seconds
         interval = _interval(every)
     words = [_rate(period, _HASHLIMIT), "--hashlimit-burst", str(burst_of(saying.text("--hashlimit-burst", "5")))]
     return words, _UNITS[_unit(period, _HASHLIMIT)][1] * 1000, expire, interval
@@ -94,7 +98,7 @@ def _bytes(saying: Saying, rate: str) -> tuple[list[str], int, int, list[str]]:
     if burst:
         words += ["--hashlimit-burst", _sized(cost_bytes(cost) * burst, None) + "b"]
     matching = saying.has("--hashlimit-rate-match")
-    every = value_of(saying.text("--hashlimit-rate-interval", "0")) or 1
+    every = leading_number(saying.text("--hashlimit-rate-interval", "0")) or 1
     return words, quantum, quantum, _interval(every) if matching else []
 
 
@@ -121,7 +125,9 @@ def _table(saying: Saying, quantum: int, expire: int) -> list[str]:
     )
     words = []
     for option, given, usual in wanted:
-        found = value_of(saying.text(option, str(given)))
+        text = saying.text(option, str(given))
+        found = mask_length(text, saying.family) if option.endswith("mask") else value_of(text)
+        found = min(found, _MOST_ENTRIES) if option.endswith(("size", "max")) else found
         words += [option, str(found)] if found != usual else []
     return words
 
@@ -142,45 +148,25 @@ def statistic(saying: Saying) -> list[str]:
 
 def time(saying: Saying) -> list[str]:
     """Times to the second, days by their short names; the end of the calendar is printed even if nobody said it."""
-    start, stop = _clock(saying.text("--timestart", "0:00")), _clock(saying.text("--timestop", "23:59:59"))
+    start, stop = (_clock(saying.text(option, usual)) for option, usual in _CLOCK)
     words = ["--timestart", start, "--timestop", stop] if (start, stop) != ("00:00:00", "23:59:59") else []
-    words += _days(saying.find("--monthdays"), "--monthdays", [str(day) for day in range(1, 32)])
-    words += _days(saying.find("--weekdays"), "--weekdays", [day[:3].title() for day in DAYS])
-    begin = _date(saying.text("--datestart", "1970"))
-    words += ["--datestart", begin] if begin != "1970-01-01T00:00:00" else []
-    words += ["--datestop", _date(saying.text("--datestop", "2038-01-19T03:14:07"))]
+    words += _days(saying.find("--monthdays"), [str(day) for day in range(1, 32)], month_days)
+    words += _days(saying.find("--weekdays"), [day[:3].title() for day in DAYS], week_days)
+    for option, usual in (("--datestart", "1970"), ("--datestop", "2038-01-19T03:14:07")):
+        shown = date(saying.text(option, usual), saying.family).strftime("%Y-%m-%dT%H:%M:%S")
+        words += [option, shown] if shown != "1970-01-01T00:00:00" else []
     words += ["--kerneltz"] if saying.has("--kerneltz") or saying.has("--localtz") else []
     return words + (["--contiguous"] if saying.has("--contiguous") else [])
 
 
 def _clock(text: str) -> str:
-    parts = [int(part) for part in text.split(":")]
-    return ":".join(f"{part:02}" for part in (*parts, 0)[:3])
+    return ":".join(f"{part:02}" for part in clock_time(text, 4))
 
 
-def _days(said: Said | None, option: str, names: list[str]) -> list[str]:
+def _days(said: Said | None, names: list[str], read: Callable[[str, int], int]) -> list[str]:
     if said is None:
         return []
-    wanted = {_day(part, names) for part in said.words[0].removesuffix(",").split(",")}
-    found = [name for place, name in enumerate(names, 1) if (place in wanted) != said.negated]
-    return [] if len(found) == len(names) else [option, ",".join(found)]
-
-
-def _day(part: str, names: list[str]) -> int:
-    if re.fullmatch("[0-9]+", part):
-        return value_of(part)
-    return next(place for place, name in enumerate(names, 1) if name.lower().startswith(part.lower()[:2]))
-
-
-def _date(text: str) -> str:
-    match = re.fullmatch(
-        r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2})(?:T([0-9]{1,2})(?::([0-9]{1,2})(?::([0-9]{1,2}))?)?)?)?)?", text
-    )
-    if not match:
-        raise ValueError("date expected")
-    year, month, day, hour, minute, second = (
-        int(part or usual) for part, usual in zip(match.groups(), (0, 1, 1, 0, 0, 0), strict=True)
-    )
-    first = datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC)
-    found = first + timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second)
-    return found.strftime("%Y-%m-%dT%H:%M:%S")
+    every = (2 << len(names)) - 2
+    bits = read(said.words[0], 4) ^ (every if said.negated else 0)
+    found = [name for place, name in enumerate(names, 1) if bits >> place & 1]
+    return [] if bits == every else [said.option, ",".join(found)]

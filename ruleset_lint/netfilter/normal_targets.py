@@ -6,6 +6,8 @@ not here prints its options in the order of the catalogue, as they are.
 
 from __future__ import annotations
 
+import re
+
 from ruleset_lint.netfilter.normal_name_values import dscp_class, log_level, reject_type, tos
 from ruleset_lint.netfilter.normal_values import (
     address_text,
@@ -14,15 +16,19 @@ from ruleset_lint.netfilter.normal_values import (
     hexadecimal,
     host_and_prefix,
     lower,
+    lower_bits,
     network_text,
+    numeric,
     ordered,
     plain_address,
     unless_zero,
     value_of,
 )
+from ruleset_lint.netfilter.option_names import TCP_OPTIONS
+from ruleset_lint.netfilter.option_values import mask_length
 from ruleset_lint.netfilter.saying import Field, Printer, Saying, field, print_field, print_fields
-from ruleset_lint.netfilter.text_values import quoted_up_to
-from ruleset_lint.netfilter.values import Network, masked, networks, number, port
+from ruleset_lint.netfilter.text_values import cut_off, quoted_up_to
+from ruleset_lint.netfilter.values import Network, host_network, masked, number, port, resolved_port
 
 _WHOLE = 0xFFFFFFFF
 _EVENTS = ("new", "related", "destroy", "reply", "assured", "protoinfo", "helper", "mark", "natseqinfo", "secmark")
@@ -30,6 +36,8 @@ _EVENTS = ("new", "related", "destroy", "reply", "assured", "protoinfo", "helper
 
 def _connmark(saying: Saying) -> list[str]:
     words = _mark(saying)
+    if words and saying.has("--mask"):
+        words[1] = f"{words[1].partition('/')[0]}/0x{value_of(saying.text('--mask')):x}"
     if not words:
         save = "--save-mark" if saying.has("--save-mark") else "--restore-mark"
         both = saying.text("--mask", str(_WHOLE))
@@ -42,9 +50,9 @@ def _connmark(saying: Saying) -> list[str]:
                 for part in (option, f"0x{mask:x}")
             ),
         ]
-    for option in ("--left-shift-mark", "--right-shift-mark"):
-        words += [option, saying.text(option)] if value_of(saying.text(option, "0")) else []
-    return words
+    shift = saying.find("--left-shift-mark", "--right-shift-mark")
+    bits = value_of(shift.words[0]) if shift else 0
+    return [*words, shift.option, str(bits)] if shift and bits else words
 
 
 def _mark(saying: Saying) -> list[str]:
@@ -100,8 +108,8 @@ def _hmark(saying: Saying) -> list[str]:
     full = 32 if saying.family == 4 else 128
     every = saying.text("--hmark-tuple").lower().split(",")
     wanted = (
-        ("--hmark-src-prefix", "src", f"{full}", decimal),
-        ("--hmark-dst-prefix", "dst", f"{full}", decimal),
+        ("--hmark-src-prefix", "src", f"{full}", _length),
+        ("--hmark-dst-prefix", "dst", f"{full}", _length),
         ("--hmark-sport-mask", "sport", "0xffff", hexadecimal(4)),
         ("--hmark-dport-mask", "dport", "0xffff", hexadecimal(4)),
         ("--hmark-spi-mask", "spi", "0xffffffff", hexadecimal(8)),
@@ -115,16 +123,22 @@ def _hmark(saying: Saying) -> list[str]:
     )
     words: list[str] = []
     for option, part, usual, writer in wanted:
-        given = saying.text(option) or (usual if part in every and part else "")
+        given = usual if part and part in every else saying.text(option)  # the tuple counts, it comes last
         words += [option, str(writer(given, saying.family))] if given else []
     return words + (["--hmark-tuple", "ct"] if "ct" in every else [])
+
+
+def _length(value: str, family: int) -> str:
+    found = mask_length(value, family)
+    return str(found if found >= 0 else 32 if family == 4 else 128)
 
 
 def _nat(saying: Saying) -> list[str]:
     words: list[str] = []
     for option in ("--to-destination", "--to-source", "--to-ports"):
         if saying.has(option):
-            words += [option, _nat_range(saying.text(option), saying.family, option == "--to-ports")]
+            shown = _nat_range(saying.text(option), saying.family, option == "--to-ports")
+            words += [option, shown if saying.name == "DNAT" else re.sub("/.*", "/0", shown)]  # others shift no ports
     return words + [option for option in ("--random", "--random-fully", "--persistent") if saying.has(option)]
 
 
@@ -146,12 +160,12 @@ def _split6(value: str) -> tuple[str, str, str]:
         hosts, _, rest = value[1:].partition("]")
         _, colon, given = rest.partition(":")
         return hosts, colon, given
-    return ("", ":", value[1:]) if value.startswith(":") and ":" not in value[1:] else (value, "", "")
+    return value.partition(":") if value.count(":") == 1 else (value, "", "")
 
 
 def _nat_ports(value: str) -> str:
     low, dash, high = value.partition("-")
-    if not dash or number(low) is None:
+    if not dash or number(low) is None:  # the name of a service may have dashes
         return str(port(value, 4))
     high, slash, base = high.partition("/")
     first, last = port(low, 4), port(high, 4)
@@ -160,10 +174,10 @@ def _nat_ports(value: str) -> str:
 
 
 def _netmap(saying: Saying) -> list[str]:
-    (network,) = networks(saying.text("--to"), saying.family)
+    (network,) = host_network(saying.text("--to"), saying.family)
     text = network_text(network, saying.family)
     if not _is_length(text):
-        (alone,) = networks(saying.text("--to").partition("/")[0], saying.family)
+        (alone,) = host_network(saying.text("--to").partition("/")[0], saying.family)
         full = (1 << (32 if saying.family == 4 else 128)) - 1
         text = network_text(Network(alone.address, full), saying.family)
     return ["--to", text]
@@ -203,19 +217,16 @@ def _reject(saying: Saying) -> list[str]:
 
 
 def _tcpoptstrip(saying: Saying) -> list[str]:
-    found = {_TCP_OPTIONS.get(part, number(part)) for part in saying.text("--strip-options").split(",") if part}
+    found = {TCP_OPTIONS.get(part, number(part)) for part in saying.text("--strip-options").split(",") if part}
     numbers = sorted(kind for kind in found if kind is not None)
     return ["--strip-options", ",".join(map(str, numbers))] if numbers else []
 
 
-_TCP_OPTIONS = {"wscale": 3, "mss": 2, "sack-permitted": 4, "sack": 5, "timestamp": 8, "md5": 19}
-
-
 def _tproxy(saying: Saying) -> list[str]:
     address = saying.text("--on-ip")
-    shown = plain_address(address, saying.family) if address else address_text(0, saying.family)
+    shown = numeric(address or address_text(0, saying.family), saying.family)
     found = masked(saying.text("--tproxy-mark", "0/0"), saying.family)
-    port_text = str(value_of(saying.text("--on-port")))
+    port_text = str(resolved_port(saying.text("--on-port"), saying.family))
     return ["--on-port", port_text, "--on-ip", shown, "--tproxy-mark", f"0x{found.value:x}/0x{found.mask:x}"]
 
 
@@ -229,7 +240,7 @@ TARGET_FIELDS: dict[str, tuple[Field, ...]] = {
     "DNPT": (field("--src-pfx", host_and_prefix), field("--dst-pfx", host_and_prefix)),
     "DSCP": (field("--set-dscp", hexadecimal(2)), field("--set-dscp-class", dscp_class, shown="--set-dscp")),
     "HL": tuple(field(f"--hl-{how}", decimal) for how in ("set", "dec", "inc")),
-    "IDLETIMER": (field("--timeout", decimal), field("--label"), field("--alarm")),
+    "IDLETIMER": (field("--timeout", decimal), field("--label", cut_off(27)), field("--alarm")),
     "LOG": (
         field("--log-prefix", quoted_up_to(29)),
         field("--log-level", log_level),
@@ -244,12 +255,12 @@ TARGET_FIELDS: dict[str, tuple[Field, ...]] = {
     "SYNPROXY": (
         field("--sack-perm"),
         field("--timestamp"),
-        field("--wscale", decimal),
-        field("--mss", decimal),
+        field("--wscale", lower_bits(8)),
+        field("--mss", lower_bits(16)),
         field("--ecn"),
     ),
     "TCPMSS": (field("--set-mss", decimal), field("--clamp-mss-to-pmtu")),
-    "TEE": (field("--gateway", plain_address), field("--oif")),
+    "TEE": (field("--gateway", numeric), field("--oif", cut_off(15))),
     "TTL": tuple(field(f"--ttl-{how}", decimal) for how in ("set", "dec", "inc")),
     "ULOG": (
         field("--ulog-prefix", quoted_up_to(31)),

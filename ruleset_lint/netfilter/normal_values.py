@@ -9,7 +9,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
+from ruleset_lint.netfilter.network_values import numeric_address
 from ruleset_lint.netfilter.option_names import MOBILITY
+from ruleset_lint.netfilter.option_values import CLASS_ID
 from ruleset_lint.netfilter.protocol_names import PROTOCOL_NAMES
 from ruleset_lint.netfilter.saying import Writer
 from ruleset_lint.netfilter.system import ipv6_text
@@ -58,6 +60,20 @@ def hexadecimal(digits: int = 1) -> Writer:
 def unless_zero(value: str, family: int) -> str | None:
     """The number, nothing for 0."""
     return decimal(value, family) if value_of(value) else None
+
+
+def lower_bits(bits: int) -> Writer:
+    """A writer of numbers of which so many bits are kept."""
+
+    def write(value: str, family: int) -> str:
+        return str(value_of(value) & ((1 << bits) - 1))
+
+    return write
+
+
+def numeric(value: str, family: int) -> str:
+    """One address that getaddrinfo has read."""
+    return address_text(numeric_address(value, family), family)
 
 
 def lower(value: str, family: int) -> str:
@@ -132,8 +148,8 @@ def named_mark(zero: str) -> Writer:
 
 
 def protocol_number(value: str, family: int) -> str:
-    """A protocol by number."""
-    return str(protocol(value, family))
+    """A protocol by number, of which eight bits are kept."""
+    return str(protocol(value, family) & 0xFF)
 
 
 def protocol_name(value: str, family: int) -> str | None:
@@ -275,5 +291,7 @@ def _byte(text: str) -> int:
 
 def class_id(value: str, family: int) -> str:
     """`1:a` as `0001:000a`."""
-    major, _, minor = value.partition(":")
-    return f"{int(major, 16) & 0xFFFF:04x}:{int(minor, 16) & 0xFFFF:04x}"
+    match = CLASS_ID.match(value)
+    if not match:
+        raise ValueError("class expected")
+    return ":".join(f"{int(match[place] + match[place + 1], 16) & 0xFFFF:04x}" for place in (1, 3))

@@ -65,4 +65,4 @@ EVENTS = frozenset({
 })  # fmt: skip
 STATUS = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-TCP_OPTIONS = frozenset({"md5", "mss", "sack", "sack-permitted", "timestamp", "wscale"})
+TCP_OPTIONS = {"mss": 2, "wscale": 3, "sack-permitted": 4, "sack": 5, "timestamp": 8, "md5": 19}

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 
 from ruleset_lint.netfilter.name_values import LONGEST_STRING
-from ruleset_lint.netfilter.nat_values import check_address
-from ruleset_lint.netfilter.network_values import numeric_address
+from ruleset_lint.netfilter.network_values import host_network, numeric_address
 from ruleset_lint.netfilter.option_names import (
     DCCP_TYPES,
     DSCP_CLASSES,
@@ -27,6 +26,10 @@ from ruleset_lint.netfilter.option_names import (
 from ruleset_lint.netfilter.values import PROTOCOLS, OutOfRangeError, is_byte, number, number_up_to, protocol
 
 _HEX_TOKEN = rb"(?:\| *((?:[0-9a-fA-F]{2} ?)+)\|(.?)|\\(.)|([^|\\])|\|\Z)"
+# what sscanf takes for %x:%x
+CLASS_ID = re.compile(
+    r"\s*([+-]?)(?:0[xX](?=[0-9a-fA-F]))?([0-9a-fA-F]{1,16}):\s*([+-]?)(?:0[xX](?=[0-9a-fA-F]))?([0-9a-fA-F]{1,16})"
+)
 _MOST_INSTRUCTIONS = 64  # of bpf (XT_BPF_MAX_NUM_INSTR)
 
 
@@ -78,7 +81,7 @@ def probability(value: str, family: int) -> float:
 
 def class_id(value: str, family: int) -> str:
     """`1:10` of CLASSIFY, hexadecimal."""
-    if not re.fullmatch(r"(0[xX])?[0-9a-fA-F]{1,8}:(0[xX])?[0-9a-fA-F]{1,8}", value):
+    if not CLASS_ID.match(value):
         raise ValueError("class major:minor expected, in hexadecimal")
     return value
 
@@ -136,6 +139,13 @@ def events(value: str, family: int) -> str:
     return value
 
 
+def expected_events(value: str, family: int) -> str:
+    """Events of expectations: there is one."""
+    if set(value.split(",")) != {"new"}:
+        raise ValueError("new expected")
+    return value
+
+
 def zone(value: str, family: int) -> str:
     """A conntrack zone, or `mark`."""
     if value.lower() != "mark" and number_up_to(value, 0xFFFF) < 0:
@@ -165,8 +175,10 @@ def dccp_types(value: str, family: int) -> str:
 
 def tcp_options(value: str, family: int) -> str:
     """TCP options to strip: names or numbers from 2."""
-    if not all(part in TCP_OPTIONS or number_up_to(part, 255) >= 2 for part in value.split(",")):
-        raise ValueError("list of TCP options expected: names or numbers from 2 to 255")
+    parts = value.split(",")
+    kinds = [TCP_OPTIONS.get(part, number_up_to(part, 255)) for part in parts]
+    if min(kinds) < 2 or len(kinds) > len(set(kinds)):
+        raise ValueError("list of TCP options expected: names or numbers from 2 to 255, each once")
     return value
 
 
@@ -181,7 +193,7 @@ def queue_range(value: str, family: int) -> str:
 
 def hex_string(value: str, family: int) -> str:
     """`|0d0a|` among text."""
-    if len(hex_bytes(value)) > LONGEST_STRING:
+    if len(hex_bytes(value)) + value.endswith("|") > LONGEST_STRING:
         raise OutOfRangeError(f"text of at most {LONGEST_STRING} bytes expected")
     return value
 
@@ -201,9 +213,33 @@ def hex_bytes(value: str) -> bytes:
 
 
 def address(value: str, family: int) -> str:
-    """One address, no name and no mask."""
-    check_address(value, family)
+    """One address as getaddrinfo reads it (XTTYPE_HOST), no mask: 10.1 is 10.0.0.1."""
+    numeric_address(value, family)
     return value
+
+
+def gateway(value: str, family: int) -> str:
+    """An address to which packets can go: not that of all zeros (xt_TEE.c)."""
+    if not numeric_address(value, family):
+        raise ValueError("address other than that of all zeros expected")
+    return value
+
+
+def translated_prefix(value: str, family: int) -> str:
+    """A prefix of at most 64 bits without host bits (ip6t_NPT.c)."""
+    ((found, mask, name),) = host_network(value, family)
+    alone = host_network(value.partition("/")[0], family)[0].address
+    if name or "/" not in value or mask & ((1 << 64) - 1) or alone != found:
+        raise ValueError("IPv6 prefix of at most 64 bits without host bits expected")
+    return value
+
+
+def clamped_size(value: str, family: int) -> int:
+    """A segment size that leaves room for the IP header."""
+    found, most = number(value), 0xFFFF - (20 if family == 4 else 40)
+    if found is None or found > most:
+        raise OutOfRangeError(f"number up to {most} expected")
+    return found
 
 
 def mask(value: str, family: int) -> str:
@@ -213,11 +249,22 @@ def mask(value: str, family: int) -> str:
 
 
 def prefix_length(value: str, family: int) -> int:
-    """A prefix length of the family."""
-    found, most = number_up_to(value, 0xFFFFFFFF), 32 if family == 4 else 128
-    if not 0 <= found <= most:
-        raise OutOfRangeError(f"prefix length up to {most} expected")
-    return found
+    """A prefix length of the family, or a mask that is one."""
+    length, bits = mask_length(value, family), 32 if family == 4 else 128
+    if length < 0:
+        raise OutOfRangeError(f"prefix length up to {bits} or a mask expected")
+    return length
+
+
+def mask_length(value: str, family: int) -> int:
+    """How long a prefix length or a mask is (XTTYPE_PLENMASK), -1 for a mask that is none. Raises ValueError."""
+    bits = 32 if family == 4 else 128
+    length = number_up_to(value, bits)
+    if length >= 0:
+        return length
+    found = numeric_address(value, family)
+    length = found.bit_count()
+    return length if found == (1 << bits) - (1 << (bits - length)) else -1
 
 
 def ipsec_protocol(value: str, family: int) -> int:

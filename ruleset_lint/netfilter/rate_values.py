@@ -91,6 +91,20 @@ def burst_of(value: str) -> int:
     return found * _FACTORS.get(value[match.end() : match.end() + 1], 1)
 
 
+def rate_interval(value: str, family: int) -> str:
+    """Seconds of `--hashlimit-rate-interval`: what follows the digits is passed over."""
+    leading_number(value)
+    return value
+
+
+def leading_number(value: str) -> int:
+    """The decimal number at the beginning of a text. Raises ValueError."""
+    match = re.match(r"\s*\+?0*([0-9]{1,10})", value)
+    if not match or (not int(match[1]) and value != "0") or int(match[1]) > 0xFFFFFFFF:
+        raise ValueError("number expected")
+    return int(match[1])
+
+
 def hash_mode(value: str, family: int) -> str:
     """A list of `srcip`, `dstport` and their like."""
     if not set(value.split(",")) <= {"", "srcip", "srcport", "dstip", "dstport"}:

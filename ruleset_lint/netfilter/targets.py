@@ -9,25 +9,30 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from ruleset_lint.netfilter.extension import IPV4, IPV6, Extension, Option, Tracking, Verdict, flag, takes
-from ruleset_lint.netfilter.name_values import log_level, prefix, set_name
-from ruleset_lint.netfilter.nat_values import nat_address, nat_ports
+from ruleset_lint.netfilter.name_values import file_name, log_level, prefix, set_name
+from ruleset_lint.netfilter.nat_values import nat_address, nat_ports, redirect_ports
 from ruleset_lint.netfilter.option_values import (
     address,
+    clamped_size,
     class_id,
     dscp_class,
     events,
+    expected_events,
+    gateway,
     hash_tuple,
+    long_mask,
     queue_range,
     reject_type,
     tcp_options,
     tos,
+    translated_prefix,
     zone,
 )
-from ruleset_lint.netfilter.values import integer, masked, networks, one_of, text
+from ruleset_lint.netfilter.values import host_network, integer, masked, one_of, resolved_port, text
 
 _U8 = integer(0, 0xFF)
 _STEP = integer(1, 0xFF)
-_SHIFT = integer(0, 32)
+_SHIFT = integer(0, 31)
 _U16 = integer(0, 0xFFFF)
 _U32 = integer(0, 0xFFFFFFFF)
 _RAW = frozenset({"raw"})
@@ -115,7 +120,7 @@ _ENTRIES = (
             takes("--helper", text),
             takes("--timeout", text),
             takes("--ctevents", events),
-            takes("--expevents", one_of("new")),
+            takes("--expevents", expected_events),
             takes("--zone", zone),
             takes("--zone-orig", zone),
             takes("--zone-reply", zone),
@@ -136,10 +141,10 @@ _ENTRIES = (
     ),
     Extension(
         "DNPT",
-        (takes("--src-pfx", text), takes("--dst-pfx", text)),
+        (takes("--src-pfx", translated_prefix), takes("--dst-pfx", translated_prefix)),
         families=IPV6,
         tables=_MANGLE,
-        requires=("--src-pfx",),
+        hooks=frozenset({"PREROUTING", "OUTPUT"}),
         module="ip6t_NPT",
     ),
     Extension(
@@ -153,8 +158,8 @@ _ENTRIES = (
         "ECN",
         (
             flag("--ecn-tcp-remove"),
-            takes("--ecn-tcp-cwr", _U8),
-            takes("--ecn-tcp-ece", _U8),
+            takes("--ecn-tcp-cwr", integer(0, 1)),
+            takes("--ecn-tcp-ece", integer(0, 1)),
             takes("--ecn-ip-ect", integer(0, 3)),
         ),
         families=IPV4,
@@ -176,12 +181,15 @@ _ENTRIES = (
             takes("--hmark-tuple", hash_tuple),
             takes("--hmark-mod", integer(1, 0xFFFFFFFF)),
             takes("--hmark-offset", _U32),
-            takes("--hmark-src-prefix", integer(0, 128)),
-            takes("--hmark-dst-prefix", integer(0, 128)),
+            takes("--hmark-src-prefix", long_mask),
+            takes("--hmark-dst-prefix", long_mask),
             takes("--hmark-sport-mask", _U16),
             takes("--hmark-dport-mask", _U16),
             takes("--hmark-spi-mask", _U32),
-            takes("--hmark-proto-mask", text),
+            takes("--hmark-sport", _U16),
+            takes("--hmark-dport", _U16),
+            takes("--hmark-spi", _U32),
+            takes("--hmark-proto-mask", _U16),
             takes("--hmark-rnd", _U32),
         ),
         requires=("--hmark-mod",),
@@ -189,7 +197,7 @@ _ENTRIES = (
     ),
     Extension(
         "IDLETIMER",
-        (takes("--timeout", integer(1, 0xFFFFFFFF)), takes("--label", text), flag("--alarm")),
+        (takes("--timeout", integer(1, 2147482)), takes("--label", file_name), flag("--alarm")),
         module="xt_IDLETIMER",
     ),
     Extension(
@@ -233,7 +241,7 @@ _ENTRIES = (
     ),
     Extension(
         "NETMAP",
-        (takes("--to", networks),),
+        (takes("--to", host_network),),
         tables=_NAT,
         requires=("--to",),
         module="xt_NETMAP",
@@ -270,7 +278,7 @@ _ENTRIES = (
     ),
     Extension(
         "REDIRECT",
-        (takes("--to-ports", nat_ports), flag("--random")),
+        (takes("--to-ports", redirect_ports), flag("--random")),
         tables=_NAT,
         hooks=_DESTINATION_NAT,
         module="xt_REDIRECT",
@@ -309,10 +317,10 @@ _ENTRIES = (
     ),
     Extension(
         "SNPT",
-        (takes("--src-pfx", text), takes("--dst-pfx", text)),
+        (takes("--src-pfx", translated_prefix), takes("--dst-pfx", translated_prefix)),
         families=IPV6,
         tables=_MANGLE,
-        requires=("--src-pfx",),
+        hooks=frozenset({"INPUT", "POSTROUTING"}),
         module="ip6t_NPT",
     ),
     Extension(
@@ -327,7 +335,7 @@ _ENTRIES = (
     ),
     Extension(
         "SYNPROXY",
-        (takes("--mss", _U32), takes("--wscale", _U8), flag("--sack-perm"), flag("--timestamp"), flag("--ecn")),
+        (takes("--mss", _U32), takes("--wscale", _U32), flag("--sack-perm"), flag("--timestamp"), flag("--ecn")),
         protocols=frozenset({"tcp"}),
         hooks=frozenset({"INPUT", "FORWARD"}),
         module="ipt_SYNPROXY",
@@ -336,7 +344,7 @@ _ENTRIES = (
     ),
     Extension(
         "TCPMSS",
-        (takes("--set-mss", integer(0, 65515)), flag("--clamp-mss-to-pmtu")),
+        (takes("--set-mss", clamped_size), flag("--clamp-mss-to-pmtu")),
         protocols=frozenset({"tcp"}),
         requires=("--set-mss", "--clamp-mss-to-pmtu"),
         module="xt_TCPMSS",
@@ -348,7 +356,7 @@ _ENTRIES = (
         tables=_MANGLE,
         module="xt_TCPOPTSTRIP",
     ),
-    Extension("TEE", (takes("--gateway", address), takes("--oif", text)), requires=("--gateway",), module="xt_TEE"),
+    Extension("TEE", (takes("--gateway", gateway), takes("--oif", text)), requires=("--gateway",), module="xt_TEE"),
     Extension(
         "TOS",
         (takes("--set-tos", tos), takes("--and-tos", _U8), takes("--or-tos", _U8), takes("--xor-tos", _U8)),
@@ -358,7 +366,7 @@ _ENTRIES = (
     ),
     Extension(
         "TPROXY",
-        (takes("--on-port", _U16), takes("--on-ip", address), takes("--tproxy-mark", masked)),
+        (takes("--on-port", resolved_port), takes("--on-ip", address), takes("--tproxy-mark", masked)),
         protocols=frozenset({"tcp", "udp"}),
         tables=_MANGLE,
         hooks=frozenset({"PREROUTING"}),

@@ -124,7 +124,7 @@ def one_of(*choices: str, any_case: bool = False) -> Callable[[str, int], str]:
 
 def protocol(value: str, family: int) -> int:
     """Number of a protocol, 0 for all (libxtables `xtables_parse_protocol`)."""
-    known = PROTOCOLS.get(value.lower())
+    known = PROTOCOLS.get(value.lower()) if value != "icmp6" else None
     found = number(value) if known is None else known
     if found is None or (known is None and found > 255):
         raise ValueError("protocol expected: a name or a number up to 255")
@@ -220,9 +220,10 @@ def conntrack_states(value: str, family: int) -> frozenset[str]:
 
 def flag_list(value: str, family: int) -> frozenset[str]:
     """`SYN,ACK`, `ALL` or `NONE`."""
-    if value.upper() in ("ALL", "NONE"):
-        return frozenset(TCP_FLAGS if value.upper() == "ALL" else ())
-    return _names(value, TCP_FLAGS, "TCP flag")
+    found = frozenset(value.upper().split(",")) - {"", "NONE"}
+    if unknown := found - {*TCP_FLAGS, "ALL"}:
+        raise ValueError(f"TCP flag expected, one of {', '.join(sorted(TCP_FLAGS))}, not {min(unknown)}")
+    return frozenset(TCP_FLAGS) if "ALL" in found else found
 
 
 def address_types(value: str, family: int) -> frozenset[str]:
@@ -253,14 +254,6 @@ def masked(value: str, family: int) -> Masked:
     if bits is None or mask is None or max(bits, mask) > 0xFFFFFFFF:
         raise ValueError("32-bit number expected, with a mask or without")
     return Masked(bits, mask)
-
-
-def _names(value: str, known: tuple[str, ...], what: str) -> frozenset[str]:
-    found = value.upper().split(",")
-    for name in found:
-        if name not in known:
-            raise ValueError(f"{what} expected, one of {', '.join(sorted(known))}")
-    return frozenset(found)
 
 
 def _begun(value: str, known: tuple[str, ...], what: str) -> frozenset[str]:
