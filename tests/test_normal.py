@@ -128,6 +128,13 @@ def one(
             id="numbers left out of a date",
         ),
         pytest.param("-m physdev --physdev-in !a'b", "-m physdev --physdev-in !a'b", id="odd name of an interface"),
+        pytest.param("-j CONNMARK --mask 3 --set-mark 1/7", "-j CONNMARK --set-xmark 0x1/0x7", id="the last mask"),
+        pytest.param(
+            "-m recent --set --rdest --rsource",
+            "-m recent --set --name DEFAULT --mask 255.255.255.255 --rsource",
+            id="the last side",
+        ),
+        pytest.param("-m policy --dir in --pol none --proto esp", "-m policy --dir in --pol none", id="no policy"),
         pytest.param("-j CONNMARK --set-mark 1/7 --mask 3", "-j CONNMARK --set-xmark 0x1/0x3", id="mask of a mark"),
         pytest.param(
             "-j TEE --gateway 10.1 --oif " + "x" * 16, "-j TEE --gateway 10.0.0.1 --oif " + "x" * 15, id="tee"
@@ -199,6 +206,14 @@ def test_rule_that_the_backends_print_differently(rule: str, nft: str, legacy: s
             "-p tcp -j SNAT --to-source :80-90/0",
             id="no shifted ports",
         ),
+        pytest.param(
+            "-m srh --srh-hdr-len-lt 1 --srh-hdr-len-gt 5",
+            "INPUT",
+            "filter",
+            "-m srh --srh-hdr-len-gt 5 --srh-hdr-len-lt 5",
+            id="one length",
+        ),
+        pytest.param("-m ah ! --ahlen 0", "INPUT", "filter", "-m ah ! --ahlen 0", id="negated zero"),
         pytest.param("-m hbh --hbh-opts -1:256", "INPUT", "filter", "-m hbh --hbh-opts 255:0", id="lower byte"),
         pytest.param(
             "-p mh -m mh --mh-type hot",

@@ -105,6 +105,11 @@ def test_a_value_beyond_its_limit_is_a_limit(line: str, word: str) -> None:
         pytest.param("filter", ":FOO - [0:0]\n-P FOO DROP", Kind.CHAIN, id="policy of a chain of one's own"),
         pytest.param("filter", ":INPUT drop [0:0]", Kind.CHAIN, id="policy in lower case"),
         pytest.param("filter", "-N LOG", Kind.CHAIN, id="chain named like a target"),
+        pytest.param("filter", '-N "a b"', Kind.CHAIN, id="chain with a blank"),
+        pytest.param("filter", "-A INPUT -j DROP\n-D INPUT 1 -j DROP", Kind.WORDS, id="number and rule"),
+        pytest.param(
+            "filter", "-A INPUT -j DROP\n-R INPUT 1 -s 10.0.0.1,10.0.0.2", Kind.TOGETHER, id="one by two rules"
+        ),
         pytest.param("filter", "-F INPUT -j DROP", Kind.WORDS, id="rule with a command that takes none"),
         pytest.param("filter", "-A INPUT -n", Kind.WORDS, id="option of listing"),
         pytest.param("filter", ":A - [0:0]\n-A INPUT -j A --foo", Kind.TOGETHER, id="option of a chain"),

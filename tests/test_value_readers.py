@@ -114,6 +114,17 @@ def test_short_and_odd_addresses_read_as_libxtables_has_them(text: str, expected
         ("-j CONNMARK --set-mark 1 --left-shift-mark 31", "-j CONNMARK --set-mark 1 --left-shift-mark 32"),
         ("-j CONNMARK --save-mark --mask 3", "-j CONNMARK --save-mark --mask 3 --nfmask 1"),
         ("-j HMARK --hmark-src-prefix 24 --hmark-mod 5 --hmark-rnd 1", "-j HMARK --hmark-tuple src --hmark-mod 5"),
+        ("-m ttl --ttl-eq 1", "-m ah"),
+        ("-p tcp -m osf --genre Linux --ttl 2", "-p tcp -m osf --genre Linux --ttl 3"),
+        ("-m time --timestart 9:00 --timestop 8:00 --contiguous", "-m time --timestart 9:00 --contiguous"),
+        ("-m time --kerneltz --localtz", "-m time --kerneltz --utc"),
+        ("-m string --algo bm --string x --from 5 --to 5", "-m string --algo bm --string x --from 5 --to 3"),
+        ("-m policy --dir in --pol none --tunnel-src 10.0.0.1", "-m policy --dir in --pol ipsec --tunnel-src 10.0.0.1"),
+        (
+            "-m policy --dir in --pol ipsec --mode tunnel --tunnel-src 10.0.0.1",
+            "-m policy --dir in --pol ipsec --mode transport --tunnel-src 10.0.0.1",
+        ),
+        ("-j CONNMARK --ctmask 3 --set-mark 1", "-j CONNMARK --set-mark 1 --or-mark 3"),
         ("-m helper --helpe ftp -m comment --comm x", "-m helper --he ftp"),
     ],
 )
@@ -132,6 +143,7 @@ def test_values_at_the_edge(takes: str, refuses: str) -> None:
         ("-m ipv6header --header hop,", "-m ipv6header --header proto"),
         ("-m srh --srh-next-hdr 6", "-m srh --srh-next-hdr tcp"),
         ("-m ah --ahspi 3", "-m hl --hl-eq 256"),
+        ("-m frag --fragmore", "-m frag --fragmore --fraglast"),
         ("-m recent --set --mask ffff::", "-m recent --set --mask 64"),
     ],
 )
@@ -176,6 +188,9 @@ def test_helpers_have_their_protocol(helper: str, protocol: str, family: int, re
         ),
         ("-m physdev --physdev-is-bridged --physdev-out eth0", "-m physdev --physdev-is-out", "filter", "OUTPUT"),
         ("-m realm --realm 1", "-m realm --realm 1/", "filter", "OUTPUT"),
+        ("-p tcp --syn -j TCPMSS --set-mss 3 --clamp-mss-to-pmtu", "-p tcp --syn -j TCPMSS", "mangle", "FORWARD"),
+        ("-m owner --gid-owner 1 --suppl-groups", "-m owner --suppl-groups --gid-owner 1", "filter", "OUTPUT"),
+        ("-j DSCP --set-dscp 1", "-j DSCP --set-dscp 1 --set-dscp-class EF", "mangle", "FORWARD"),
         ('-j CT --helper ""', "-j CT --helper ftp", "raw", "PREROUTING"),
     ],
 )

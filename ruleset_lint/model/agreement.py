@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import takewhile
 
 from ruleset_lint.model.combination import LEGACY, NFT, Misplaced
+from ruleset_lint.model.option_order import BY_NAME
 from ruleset_lint.model.rule import Rule, Test
 from ruleset_lint.model.shape import Part, Shape, Use
-from ruleset_lint.netfilter.conditions import HASHED, VALUE_NEEDS
+from ruleset_lint.netfilter.conditions import VALUE_NEEDS
 from ruleset_lint.netfilter.option_names import HELPERS
 from ruleset_lint.netfilter.rate_values import burst_of, byte_cost, bytes_a_second, cost_bytes, hash_interval, interval
 from ruleset_lint.netfilter.values import PROTOCOLS, Network, number
@@ -18,10 +18,8 @@ _CREDITS = 32000  # of xt_limit in a second
 _HASH_CREDITS = 137438953  # of xt_hashlimit in a microsecond, for kernels of 250 or 1000 ticks a second
 _MOST_HASH_BURST = 1000000
 _MOST_BURST = 10000  # of limit; what is more does not read
-# built-in chains whose packets have not met, or have met already, what the direction is about
-_POLICY_HOOKS = {"in": frozenset({"OUTPUT", "POSTROUTING"}), "out": frozenset({"PREROUTING", "INPUT"})}
 _UNASKED = frozenset({"--dport", "--probability", "--sport"})  # any that reads will do
-_WITH_MORE = frozenset({"CT", "HMARK", "TCPMSS", "cluster", "hashlimit", "limit", "rt", "policy", "statistic"})
+_WITH_MORE = frozenset({"CT", "TCPMSS", "cluster", "hashlimit", "limit", "statistic", *BY_NAME})
 _WITH_VALUES = frozenset(name for name, _ in VALUE_NEEDS) | _WITH_MORE
 
 
@@ -82,6 +80,8 @@ def _is_any(test: Test[tuple[Network, ...]] | None) -> bool:
 def _part(rule: Rule, part: Part) -> Iterator[Misplaced]:
     for use in part.uses:
         yield from _protocol_of_value(rule, part, use)
+    if part.name in BY_NAME:
+        yield from BY_NAME[part.name](rule, part)
     if part.name == "statistic":
         yield from _statistic(rule, part)
     elif part.name == "limit":
@@ -92,12 +92,6 @@ def _part(rule: Rule, part: Part) -> Iterator[Misplaced]:
         yield from _helper(rule, part)
     elif part.name == "cluster":
         yield from _cluster(rule, part)
-    elif part.name == "policy":
-        yield from _policy(rule, part)
-    elif part.name == "HMARK":
-        yield from _hash_mark(rule, part)
-    elif part.name == "rt":
-        yield from _routing_header(rule, part)
     elif part.name == "TCPMSS" and not _is_syn_only(rule):
         yield Misplaced(part.item, "TCPMSS wants a rule for SYN packets only", backends=LEGACY)
 
@@ -196,53 +190,6 @@ def _helper(rule: Rule, part: Part) -> Iterator[Misplaced]:
     elif rule.protocol and not rule.protocol.negated and rule.protocol.value not in map(PROTOCOLS.get, protocols):
         wanted = " or ".join(protocols)
         yield Misplaced(use.item + 1, f"the helper {name} wants -p {wanted}", protocol=True)
-
-
-def _policy(rule: Rule, part: Part) -> Iterator[Misplaced]:
-    element = ("--reqid", "--spi", "--proto", "--mode", "--tunnel-src", "--tunnel-dst")
-    hooks, way = _POLICY_HOOKS.get(rule.option(part, "--dir") or "", frozenset()), part.use("--dir")
-    if way and hooks and rule.chain in hooks:
-        yield Misplaced(way.item, f"--dir {rule.option(part, '--dir')} cannot stand in {rule.chain}")
-    uses = [use for use in part.uses if use.option.name in (*element, "--next")]
-    for place, use in enumerate(uses):
-        before = list(takewhile(lambda other: other.option.name != "--next", reversed(uses[:place])))
-        if use.option.name != "--next" and any(use.option is other.option for other in before):
-            yield Misplaced(use.item, f"{use.option.name} is there already: --next begins another element")
-    strict = part.use("--strict")
-    if strict and rule.option(part, "--pol") == "none":
-        yield Misplaced(strict.item, "--strict cannot stand with --pol none")
-    if strict and not any(part.use(name) for name in element):
-        yield Misplaced(strict.item, "--strict wants an element: " + ", ".join(element))
-    tunnel = part.use("--tunnel-src") or part.use("--tunnel-dst")
-    if tunnel and not part.use("--mode"):
-        yield Misplaced(tunnel.item, f"{tunnel.option.name} wants --mode tunnel")
-
-
-def _hash_mark(rule: Rule, part: Part) -> Iterator[Misplaced]:
-    """What libxt_HMARK takes for an option that is there already: the tuple stands for one each of its names."""
-    said: set[str] = set()
-    for use in part.uses:
-        name = use.option.name
-        if name in said:
-            yield Misplaced(use.item, f"{name} is said by --hmark-tuple already")
-        given = rule.text(use.operands[0]).split(",") if name == "--hmark-tuple" and use.operands else []
-        said |= {name, *(option for option, word in HASHED.items() if word in given)}
-    spi, ports = "--hmark-spi-mask" in said, {"--hmark-sport-mask", "--hmark-dport-mask"} & said
-    if spi and ports:
-        yield Misplaced(part.item, f"--hmark-spi-mask cannot stand with {min(ports)}")
-
-
-def _routing_header(rule: Rule, part: Part) -> Iterator[Misplaced]:
-    """What libip6t_rt wants to have read before an option."""
-    for place, use in enumerate(part.uses):
-        before = {other.option.name: other for other in part.uses[:place]}
-        kind = before.get("--rt-type")
-        if use.option.name in ("--rt-0-res", "--rt-0-addrs") and not (
-            kind and not kind.negated and number(rule.text(kind.operands[0])) == 0
-        ):
-            yield Misplaced(use.item, f"{use.option.name} wants --rt-type 0 before it")
-        elif use.option.name == "--rt-0-not-strict" and "--rt-0-addrs" not in before:
-            yield Misplaced(use.item, "--rt-0-not-strict wants --rt-0-addrs before it")
 
 
 def _is_syn_only(rule: Rule) -> bool:

@@ -120,7 +120,7 @@ def _saying(rule: Rule, part: Part, backend: Backend) -> Saying:
 
 def _in_order(entry: Extension, said: tuple[Said, ...]) -> tuple[Said, ...]:
     """In the order of the catalogue, for what has no table; repeated options keep theirs."""
-    if entry.name in MATCH_FIELDS or entry.name in MATCH_PRINTERS:
+    if any(entry.name in known for known in (MATCH_FIELDS, MATCH_PRINTERS, TARGET_FIELDS, TARGET_PRINTERS)):
         return said
     order = [option.name for option in entry.options]
     return tuple(sorted(said, key=lambda one: order.index(one.option)))

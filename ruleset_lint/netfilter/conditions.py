@@ -10,19 +10,25 @@ from typing import NamedTuple
 
 # at most one option of each group
 EXCLUSIVE: dict[str, tuple[tuple[str, ...], ...]] = {
-    "CONNMARK": (("--mask", "--nfmask"), ("--mask", "--ctmask")),
+    "CONNMARK": (
+        ("--mask", "--nfmask"),
+        ("--mask", "--ctmask"),
+        ("--set-xmark", "--set-mark", "--and-mark", "--or-mark", "--xor-mark", "--save-mark", "--restore-mark"),
+    ),
     "CONNSECMARK": (("--save", "--restore"),),
+    "DSCP": (("--set-dscp", "--set-dscp-class"),),
     "HL": (("--hl-set", "--hl-dec", "--hl-inc"),),
     "MARK": (("--set-xmark", "--set-mark", "--and-mark", "--or-mark", "--xor-mark"),),
     "NFLOG": (("--nflog-range", "--nflog-size"),),
     "NFQUEUE": (("--queue-num", "--queue-balance"),),
-    "TCPMSS": (("--set-mss", "--clamp-mss-to-pmtu"),),
     "TOS": (("--set-tos", "--and-tos", "--or-tos", "--xor-tos"),),
     "TTL": (("--ttl-set", "--ttl-dec", "--ttl-inc"),),
     "addrtype": (("--limit-iface-in", "--limit-iface-out"),),
     "cgroup": (("--cgroup", "--path"),),
+    "cluster": (("--cluster-local-node", "--cluster-local-nodemask"),),
     "connlimit": (("--connlimit-saddr", "--connlimit-daddr"), ("--connlimit-upto", "--connlimit-above")),
     "dscp": (("--dscp", "--dscp-class"),),
+    "frag": (("--fragmore", "--fraglast"),),
     "hashlimit": (("--hashlimit-upto", "--hashlimit-above"),),
     "hl": (("--hl-eq", "--hl-lt", "--hl-gt"),),
     "multiport": (("--sports", "--dports", "--ports"),),
@@ -30,6 +36,7 @@ EXCLUSIVE: dict[str, tuple[tuple[str, ...], ...]] = {
     "statistic": (("--probability", "--every"), ("--probability", "--packet")),
     "string": (("--string", "--hex-string"),),
     "tcp": (("--tcp-flags", "--syn"),),
+    "time": (("--kerneltz", "--utc"), ("--localtz", "--utc")),
     "ttl": (("--ttl-eq", "--ttl-lt", "--ttl-gt"),),
 }
 
@@ -122,7 +129,6 @@ VALUE_NEEDS: dict[tuple[str, str], dict[int, Needs]] = {
     ("SNAT", "--to-source"): {4: _PORT, 6: _PORT6},
     ("MASQUERADE", "--to-ports"): {4: _ANY, 6: _ANY},
     ("REDIRECT", "--to-ports"): {4: _ANY, 6: _ANY},
-    ("ah", "--ahspi"): {4: Needs(r".*", frozenset({51}), "ah wants -p ah", negatable=False)},
     ("CT", "--helper"): dict.fromkeys((4, 6), _HELPER),
     ("REJECT", "--reject-with"): {
         family: Needs("tcp-r.*", frozenset({6}), "tcp-reset wants -p tcp", negatable=False) for family in (4, 6)

@@ -60,6 +60,7 @@ from ruleset_lint.netfilter.values import (
 )
 
 _U8 = integer(0, 0xFF)
+_LEVEL = integer(0, 2)
 _FROM_1 = integer(1, 0xFF)
 _U16 = integer(0, 0xFFFF)
 _U32 = integer(0, 0xFFFFFFFF)
@@ -409,7 +410,7 @@ _ENTRIES = (
     Extension(
         "osf",
         families=IPV4,
-        options=(takes("--genre", text, negatable=True), takes("--ttl", _U8), takes("--log", _U8)),
+        options=(takes("--genre", text, negatable=True), takes("--ttl", _LEVEL), takes("--log", _LEVEL)),
         hooks=_RECEIVED,
         protocols=frozenset({"tcp"}),
         requires=("--genre",),
@@ -683,6 +684,9 @@ MATCHES: dict[str, Extension] = {entry.name: entry for entry in _ENTRIES} | {
     alias: next(entry for entry in _ENTRIES if entry.name == "icmp6") for alias in ("icmpv6", "ipv6-icmp")
 }
 
+# What is asked of IPv4 only: ipt_ah wants its protocol, ip6t_ah looks for its header.
+_IPV4 = {"ah": MATCHES["ah"]._replace(protocols=frozenset({"ah"}))}
+
 # Matches of others (xtables-addons and the like) whose names look like those of iptables.
 _ELSEWHERE = frozenset({"account", "condition", "dhcpmac", "ipp2p", "ipv4options"})
 
@@ -694,7 +698,8 @@ BY_PROTOCOL: dict[int, str] = {
 
 def match_entry(name: str, family: int) -> Extension | None:
     """The entry of a match in a family, None if it is not known there."""
-    entry = MATCHES.get(name)
+    entry = _IPV4.get(name) if family == 4 else None
+    entry = entry or MATCHES.get(name)
     return entry if entry and family in entry.families else None
 
 

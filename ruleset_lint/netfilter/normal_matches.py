@@ -38,10 +38,9 @@ from ruleset_lint.netfilter.normal_values import (
     ports,
     protocol_number,
     span,
-    unless_zero,
     upper,
 )
-from ruleset_lint.netfilter.saying import Field, Printer, Saying, field, print_field
+from ruleset_lint.netfilter.saying import Field, Printer, Saying, field, negation, print_field, print_fields
 from ruleset_lint.netfilter.text_values import cut_off, quoted_up_to
 from ruleset_lint.netfilter.values import resolved_port
 
@@ -52,6 +51,28 @@ _SIDES = ("origsrc", "origdst", "replsrc", "repldst")
 _DCCP = ("REQUEST", "RESPONSE", "DATA", "ACK", "DATAACK", "CLOSEREQ", "CLOSE", "RESET", "SYNC", "SYNCACK", "INVALID")
 _ALL_PORTS = tuple(field(option, ports(whole=True)) for option in ("--sport", "--dport"))
 _RESOLVED_PORTS = tuple(field(option, ports(resolved_port, whole=True)) for option in ("--sport", "--dport"))
+
+
+def _ah(saying: Saying) -> list[str]:
+    """A length of 0 is printed where it is negated only."""
+    length = saying.find("--ahlen")
+    shown = bool(length and (length.negated or length.words[0] != "0"))
+    fields = (field("--ahspi", span(_U32)), *((field("--ahlen", decimal),) if shown else ()), field("--ahres"))
+    return print_fields(saying, fields)
+
+
+def _srh(saying: Saying) -> list[str]:
+    """The kernel keeps one length, one number of segments and one last entry: the last of each that was said."""
+    words = print_field(saying, field("--srh-next-hdr", decimal))
+    for name in ("--srh-hdr-len", "--srh-segs-left", "--srh-last-entry"):
+        options = tuple(f"{name}-{how}" for how in ("eq", "gt", "lt"))
+        last = saying.find(*options)
+        for said in filter(None, map(saying.find, options)):
+            words += [*negation(said), said.option, decimal(last.words[0] if last else "", saying.family)]
+    words += print_field(saying, field("--srh-tag", decimal))
+    return words + print_fields(
+        saying, [field(f"--srh-{which}", host_and_prefix) for which in ("psid", "nsid", "lsid")]
+    )
 
 
 def _ipcomp(saying: Saying) -> list[str]:
@@ -71,7 +92,6 @@ MATCH_FIELDS: dict[str, tuple[Field, ...]] = {
         field("--limit-iface-in"),
         field("--limit-iface-out"),
     ),
-    "ah": (field("--ahspi", span(_U32)), field("--ahlen", unless_zero), field("--ahres")),
     "bpf": (field("--bytecode", bytecode), field("--object-pinned")),
     "cgroup": (field("--path", quoted_up_to(511)), field("--cgroup", decimal)),
     "comment": (field("--comment", quoted_up_to(255)),),
@@ -140,14 +160,6 @@ MATCH_FIELDS: dict[str, tuple[Field, ...]] = {
     ),
     "sctp": (*_ALL_PORTS, field("--chunk-types", lower, chunk_types)),
     "socket": tuple(field(option) for option in ("--transparent", "--nowildcard", "--restore-skmark")),
-    "srh": (
-        field("--srh-next-hdr", protocol_number),
-        *_compared("--srh-hdr-len"),
-        *_compared("--srh-segs-left"),
-        *_compared("--srh-last-entry"),
-        field("--srh-tag", decimal),
-        *(field(f"--srh-{which}", host_and_prefix) for which in ("psid", "nsid", "lsid")),
-    ),
     "state": (field("--state", _STATES),),
     "tcpmss": (field("--mss", span(0xFFFF, whole=True)),),
     "tos": (field("--tos", tos),),
@@ -157,6 +169,7 @@ MATCH_FIELDS: dict[str, tuple[Field, ...]] = {
 }
 
 MATCH_PRINTERS: dict[str, Printer] = {
+    "ah": _ah,
     "cluster": normal_special.cluster,
     "connbytes": normal_special.connbytes,
     "connlabel": normal_special.connlabel,
@@ -168,6 +181,7 @@ MATCH_PRINTERS: dict[str, Printer] = {
     "policy": normal_special.policy,
     "recent": normal_special.recent,
     "set": normal_special.set_match,
+    "srh": _srh,
     "statistic": normal_rates.statistic,
     "string": normal_special.string,
     "tcp": normal_special.tcp,

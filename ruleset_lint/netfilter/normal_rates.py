@@ -82,7 +82,7 @@ def _packets(saying: Saying, rate: str) -> tuple[list[str], int, int, list[str]]
     expire, interval = seconds * 1000, []
     if saying.has("--hashlimit-rate-match"):
         period = period // seconds
-        every = leading_number(saying.text("--hashlimit-rate-interval", "0")) or seconds
+        every = leading_number(saying.text("--hashlimit-rate-interval", str(seconds)))
         interval = _interval(every)
     words = [_rate(period, _HASHLIMIT), "--hashlimit-burst", str(burst_of(saying.text("--hashlimit-burst", "5")))]
     return words, _UNITS[_unit(period, _HASHLIMIT)][1] * 1000, expire, interval
@@ -98,7 +98,7 @@ def _bytes(saying: Saying, rate: str) -> tuple[list[str], int, int, list[str]]:
     if burst:
         words += ["--hashlimit-burst", _sized(cost_bytes(cost) * burst, None) + "b"]
     matching = saying.has("--hashlimit-rate-match")
-    every = leading_number(saying.text("--hashlimit-rate-interval", "0")) or 1
+    every = leading_number(saying.text("--hashlimit-rate-interval", "1"))
     return words, quantum, quantum, _interval(every) if matching else []
 
 

@@ -93,6 +93,8 @@ def nfacct(saying: Saying) -> list[str]:
 def policy(saying: Saying) -> list[str]:
     """Direction and policy, then element by element."""
     words = ["--dir", saying.text("--dir"), "--pol", saying.text("--pol", "ipsec")]
+    if words[-1] == "none":
+        return words
     words += ["--strict"] if saying.has("--strict") else []
     element: list[int] = []
     for place, said in enumerate((*saying.said, None)):
@@ -127,7 +129,8 @@ def recent(saying: Saying) -> list[str]:
             words += [] if not shown else [option, *([str(shown)] if text else [])]
     words += ["--name", verbatim(saying.text("--name", "DEFAULT")[:199], saying.family)]
     words += ["--mask", _mask(saying.text("--mask"), saying.family)]
-    return [*words, "--rdest" if saying.has("--rdest") else "--rsource"]
+    side = saying.find("--rsource", "--rdest")
+    return [*words, side.option if side else "--rsource"]
 
 
 def _mask(text: str, family: int) -> str:

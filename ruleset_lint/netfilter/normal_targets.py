@@ -31,13 +31,15 @@ from ruleset_lint.netfilter.text_values import cut_off, quoted_up_to
 from ruleset_lint.netfilter.values import Network, host_network, masked, number, port, resolved_port
 
 _WHOLE = 0xFFFFFFFF
+_MARKS = ("--set-xmark", "--set-mark", "--and-mark", "--or-mark", "--xor-mark")
 _EVENTS = ("new", "related", "destroy", "reply", "assured", "protoinfo", "helper", "mark", "natseqinfo", "secmark")
 
 
 def _connmark(saying: Saying) -> list[str]:
     words = _mark(saying)
-    if words and saying.has("--mask"):
-        words[1] = f"{words[1].partition('/')[0]}/0x{value_of(saying.text('--mask')):x}"
+    last = saying.find(*_MARKS, "--mask", "--ctmask")
+    if words and last and last.option not in _MARKS:  # the mask of the mark
+        words[1] = f"{words[1].partition('/')[0]}/0x{value_of(last.words[0]):x}"
     if not words:
         save = "--save-mark" if saying.has("--save-mark") else "--restore-mark"
         both = saying.text("--mask", str(_WHOLE))
@@ -57,7 +59,7 @@ def _connmark(saying: Saying) -> list[str]:
 
 def _mark(saying: Saying) -> list[str]:
     """`--set-xmark value/mask`, which stands for all ways to set a mark."""
-    said = saying.find("--set-xmark", "--set-mark", "--and-mark", "--or-mark", "--xor-mark")
+    said = saying.find(*_MARKS)
     if said is None:
         return []
     given = masked(said.words[0], 4)
@@ -99,9 +101,10 @@ def _ct(saying: Saying) -> list[str]:
 
 def _ecn(saying: Saying) -> list[str]:
     ece, cwr = saying.text("--ecn-tcp-ece"), saying.text("--ecn-tcp-cwr")
+    ect = print_field(saying, field("--ecn-ip-ect", decimal))
     if saying.has("--ecn-tcp-remove") or (ece and cwr and not value_of(ece) and not value_of(cwr)):
-        return ["--ecn-tcp-remove"]
-    return print_fields(saying, tuple(field(f"--ecn-{which}", decimal) for which in ("tcp-ece", "tcp-cwr", "ip-ect")))
+        return ["--ecn-tcp-ece", "0", "--ecn-tcp-cwr", "0", *ect] if ect else ["--ecn-tcp-remove"]
+    return [*print_fields(saying, tuple(field(f"--ecn-{which}", decimal) for which in ("tcp-ece", "tcp-cwr"))), *ect]
 
 
 def _hmark(saying: Saying) -> list[str]:
@@ -216,6 +219,11 @@ def _reject(saying: Saying) -> list[str]:
     return ["--reject-with", reject_type(saying.text("--reject-with", usual), saying.family)]
 
 
+def _tcpmss(saying: Saying) -> list[str]:
+    said = saying.find("--set-mss", "--clamp-mss-to-pmtu")
+    return print_field(saying, field(said.option, decimal)) if said else []
+
+
 def _tcpoptstrip(saying: Saying) -> list[str]:
     found = {TCP_OPTIONS.get(part, number(part)) for part in saying.text("--strip-options").split(",") if part}
     numbers = sorted(kind for kind in found if kind is not None)
@@ -259,7 +267,6 @@ TARGET_FIELDS: dict[str, tuple[Field, ...]] = {
         field("--mss", lower_bits(16)),
         field("--ecn"),
     ),
-    "TCPMSS": (field("--set-mss", decimal), field("--clamp-mss-to-pmtu")),
     "TEE": (field("--gateway", numeric), field("--oif", cut_off(15))),
     "TTL": tuple(field(f"--ttl-{how}", decimal) for how in ("set", "dec", "inc")),
     "ULOG": (
@@ -285,6 +292,7 @@ TARGET_PRINTERS: dict[str, Printer] = {
     "REJECT": _reject,
     "SNAT": _nat,
     "TCPOPTSTRIP": _tcpoptstrip,
+    "TCPMSS": _tcpmss,
     "TOS": _tos,
     "TPROXY": _tproxy,
 }

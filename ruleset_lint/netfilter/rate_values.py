@@ -100,7 +100,7 @@ def rate_interval(value: str, family: int) -> str:
 def leading_number(value: str) -> int:
     """The decimal number at the beginning of a text. Raises ValueError."""
     match = re.match(r"\s*\+?0*([0-9]{1,10})", value)
-    if not match or (not int(match[1]) and value != "0") or int(match[1]) > 0xFFFFFFFF:
+    if not match or not 0 < int(match[1]) < 0xFFFFFFFF:
         raise ValueError("number expected")
     return int(match[1])
 
