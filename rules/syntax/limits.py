@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ruleset_lint.lint import Finding, Judgement, Severity, judge, rule
 from ruleset_lint.model.host import Host
 from ruleset_lint.model.mending import mended
+from ruleset_lint.model.reading import why_not
 from ruleset_lint.model.refusal import Kind
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.netfilter.profiles import Profile
-from ruleset_lint.netfilter.values import number
+from ruleset_lint.netfilter.values import number, port_span
 
 from . import _shared
+
+_LONG = re.compile("[0-9]{5,19}")
 
 
 @rule(Severity.ERROR)
@@ -27,7 +31,8 @@ def limits(ruleset: Ruleset, profiles: tuple[Profile, ...], host: Host) -> Itera
 
     ## Why is this bad?
     iptables-restore refuses the line, or the kernel the rule, and the table is not loaded. A hit count that one
-    kernel takes is refused by an older one.
+    kernel takes is refused by an older one. Ports over 65535 of udp, dccp and conntrack are loaded as another port:
+    70000 is 4464.
 
     ## Example
     ```
@@ -56,7 +61,30 @@ def limits(ruleset: Ruleset, profiles: tuple[Profile, ...], host: Host) -> Itera
         yield _shared.told(
             ruleset, cause, f"{_shared.shown(cause.word)}{option} is beyond the limit: {cause.first.reason}"
         )
+    yield from _ports(ruleset)
     yield from _hit_counts(ruleset, profiles, host)
+
+
+def _ports(ruleset: Ruleset) -> Iterator[Finding]:
+    """Ports over 65535 that load all the same."""
+    causes: dict[str, list[tuple[Rule, int]]] = {}
+    for use, rules in _shared.uses_of(ruleset, lambda use: use.option.reads[:1] == (port_span,)):
+        for found in rules:
+            value = found.text(use.operands[0])
+            beyond = any(int(text) > 0xFFFF for text in _LONG.findall(value))
+            if beyond and not why_not(port_span, value, found.family):
+                causes.setdefault(value, []).append((found, use.item + 1))
+    for value, places in causes.items():
+        first, *more = places
+        ((low, high),) = port_span(value, first[0].family)
+        loaded = str(low) if low == high else f"{low}:{high}"
+        yield Finding(
+            _shared.at(ruleset, first[0].line.number, first[1]),
+            f"port {_shared.shown(value)} is loaded as {loaded}: 16 bits of a number are kept here"
+            + _shared.and_others(len(more)),
+            _shared.related(ruleset, _shared.numbers(more), "here too"),
+            severity=Severity.WARNING,
+        )
 
 
 def _hit_counts(ruleset: Ruleset, profiles: tuple[Profile, ...], host: Host) -> Iterator[Finding]:
