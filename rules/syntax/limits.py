@@ -17,7 +17,7 @@ from ruleset_lint.netfilter.values import number, port_span
 
 from . import _shared
 
-_LONG = re.compile("[0-9]{5,19}")
+_LONG = "[0-9]{5,19}"
 
 
 @rule(Severity.ERROR)
@@ -71,7 +71,7 @@ def _ports(ruleset: Ruleset) -> Iterator[Finding]:
     for use, rules in _shared.uses_of(ruleset, lambda use: use.option.reads[:1] == (port_span,)):
         for found in rules:
             value = found.text(use.operands[0])
-            beyond = any(int(text) > 0xFFFF for text in _LONG.findall(value))
+            beyond = any(int(text) > 0xFFFF for text in re.findall(_LONG, value))
             if beyond and not why_not(port_span, value, found.family):
                 causes.setdefault(value, []).append((found, use.item + 1))
     for value, places in causes.items():

@@ -9,12 +9,12 @@ from ruleset_lint.netfilter.services import port_of
 from ruleset_lint.netfilter.system import ipv6_address
 from ruleset_lint.netfilter.values import number_up_to
 
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*\+?(?:0[xX][0-9a-fA-F]{1,32}|0[0-7]{0,32}|[1-9][0-9]{0,32})")
+_NUMBER = r"[ \t\n\v\f\r]*\+?(?:0[xX][0-9a-fA-F]{1,32}|0[0-7]{0,32}|[1-9][0-9]{0,32})"
 
 
 def nat_ports(value: str, family: int) -> str:
     """`80`, `80-90`, `http` of NAT targets, `80-90/100` of those that shift ports: what begins with a number is one."""
-    first = _NUMBER.match(value)
+    first = re.match(_NUMBER, value)
     if not first:
         if port_of(value) is None:
             raise ValueError("port expected: a number up to 65535 or the name of a service")

@@ -7,6 +7,7 @@ value that reads only with the help of the machine that loads it.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 
 from ruleset_lint.netfilter.network_values import numeric_address
@@ -291,7 +292,7 @@ def _byte(text: str) -> int:
 
 def class_id(value: str, family: int) -> str:
     """`1:a` as `0001:000a`."""
-    match = CLASS_ID.match(value)
+    match = re.match(CLASS_ID, value)
     if not match:
         raise ValueError("class expected")
     return ":".join(f"{int(match[place] + match[place + 1], 16) & 0xFFFF:04x}" for place in (1, 3))

@@ -27,7 +27,7 @@ from ruleset_lint.netfilter.values import PROTOCOLS, OutOfRangeError, is_byte, n
 
 _HEX_TOKEN = rb"(?:\| *((?:[0-9a-fA-F]{2} ?)+)\|(.?)|\\(.)|([^|\\])|\|\Z)"
 # what sscanf takes for %x:%x
-CLASS_ID = re.compile(
+CLASS_ID = (
     r"\s*([+-]?)(?:0[xX](?=[0-9a-fA-F]))?([0-9a-fA-F]{1,16}):\s*([+-]?)(?:0[xX](?=[0-9a-fA-F]))?([0-9a-fA-F]{1,16})"
 )
 _MOST_INSTRUCTIONS = 64  # of bpf (XT_BPF_MAX_NUM_INSTR)
@@ -81,7 +81,7 @@ def probability(value: str, family: int) -> float:
 
 def class_id(value: str, family: int) -> str:
     """`1:10` of CLASSIFY, hexadecimal."""
-    if not CLASS_ID.match(value):
+    if not re.match(CLASS_ID, value):
         raise ValueError("class major:minor expected, in hexadecimal")
     return value
 
