@@ -134,6 +134,11 @@ def one(
             "-m recent --set --name DEFAULT --mask 255.255.255.255 --rsource",
             id="the last side",
         ),
+        pytest.param(
+            "-p tcp -m tcp ! --tcp-flags NONE SYN --tcp-option 1",
+            "-p tcp -m tcp --tcp-option 1 ! --tcp-flags NONE SYN",
+            id="flags beside an option",
+        ),
         pytest.param("-m policy --dir in --pol none --proto esp", "-m policy --dir in --pol none", id="no policy"),
         pytest.param("-j CONNMARK --set-mark 1/7 --mask 3", "-j CONNMARK --set-xmark 0x1/0x3", id="mask of a mark"),
         pytest.param(

@@ -124,6 +124,10 @@ def test_short_and_odd_addresses_read_as_libxtables_has_them(text: str, expected
             "-m policy --dir in --pol ipsec --mode tunnel --tunnel-src 10.0.0.1",
             "-m policy --dir in --pol ipsec --mode transport --tunnel-src 10.0.0.1",
         ),
+        (
+            "-m policy --dir in --pol ipsec ! --mode transport --tunnel-src 10.0.0.1",
+            "-m policy --dir in --pol ipsec ! --mode tunnel --tunnel-src 10.0.0.1",
+        ),
         ("-j CONNMARK --ctmask 3 --set-mark 1", "-j CONNMARK --set-mark 1 --or-mark 3"),
         ("-m helper --helpe ftp -m comment --comm x", "-m helper --he ftp"),
     ],
@@ -189,6 +193,12 @@ def test_helpers_have_their_protocol(helper: str, protocol: str, family: int, re
         ("-m physdev --physdev-is-bridged --physdev-out eth0", "-m physdev --physdev-is-out", "filter", "OUTPUT"),
         ("-m realm --realm 1", "-m realm --realm 1/", "filter", "OUTPUT"),
         ("-p tcp --syn -j TCPMSS --set-mss 3 --clamp-mss-to-pmtu", "-p tcp --syn -j TCPMSS", "mangle", "FORWARD"),
+        (
+            "-p tcp --syn -j TCPMSS --clamp-mss-to-pmtu --set-mss 3",
+            "-p tcp --syn -j TCPMSS --set-mss 3 --clamp-mss-to-pmtu",
+            "mangle",
+            "PREROUTING",
+        ),
         ("-m owner --gid-owner 1 --suppl-groups", "-m owner --suppl-groups --gid-owner 1", "filter", "OUTPUT"),
         ("-j DSCP --set-dscp 1", "-j DSCP --set-dscp 1 --set-dscp-class EF", "mangle", "FORWARD"),
         ('-j CT --helper ""', "-j CT --helper ftp", "raw", "PREROUTING"),

@@ -115,6 +115,8 @@ def _misplaced_options(part: Part, around: Circumstances) -> Iterator[Misplaced]
     for use in part.uses:
         key = (name, use.option.name)
         hooks, protocols = OPTION_HOOKS.get(key), OPTION_PROTOCOLS.get(key)
+        if name == "TCPMSS" and use is not part.uses[-1]:  # the last one counts
+            continue
         if hooks and not around.hooks <= hooks:
             yield Misplaced(use.item, f"{use.option.name} cannot stand in {_elsewhere(around, hooks)}")
         if protocols and not _is_one_of(around.protocol, protocols):

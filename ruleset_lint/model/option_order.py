@@ -47,7 +47,7 @@ def _elements(part: Part) -> list[list[Use]]:
 
 def _is_tunnel(rule: Rule, element: list[Use]) -> bool:
     modes = [use for use in element if use.option.name == "--mode"]
-    return bool(modes and not modes[0].negated and rule.text(modes[0].operands[0]) == "tunnel")
+    return bool(modes) and (rule.text(modes[0].operands[0]) == "tunnel") != modes[0].negated
 
 
 def _hash_mark(rule: Rule, part: Part) -> Iterator[Misplaced]:

@@ -30,7 +30,8 @@ def tcp(saying: Saying) -> list[str]:
     if said is None:
         return words
     mask, flags = ("FIN,SYN,RST,ACK", "SYN") if said.option == "--syn" else (tcp_flags(word, 4) for word in said.words)
-    if mask == "NONE" and (not said.negated or saying.backend == "nft"):
+    native = saying.backend == "nft" and not saying.has("--tcp-option")
+    if mask == "NONE" and (not said.negated or native):
         return words
     return [*words, *negation(said), "--tcp-flags", mask, flags]
 
