@@ -54,12 +54,19 @@ def append_all(loader: Loader, home: Home, block: Block) -> bool:
         return False
     if calls is None or min(calls.callees, default=len(builtin)) < len(builtin):
         return False
-    policies = {name: policy_of(block.table, name, said) for name, said, _ in block.declared if name in builtin}
     rules: list[list[Rule]] = [[] for _ in numbers]
     loader.commands += _append(home, lines, list(map(rules.__getitem__, chains)))
-    loader.whole[block.table] = Whole(builtin | policies, numbers, rules, calls)
+    loader.whole[block.table] = Whole(_policies(block, builtin), numbers, rules, calls)
     loader.begun.add(block.table)
     return True
+
+
+def _policies(block: Block, before: Mapping[str, str]) -> Mapping[str, str]:
+    """The policies of built-in chains once a block has declared some of them."""
+    policies = dict(before)
+    for name, said, _ in [line for line in block.declared if line[0] in before]:
+        policies[name] = policy_of(block.table, name, said, policies[name])
+    return policies
 
 
 def _append(home: Home, lines: _Lines, chains: Sequence[list[Rule]]) -> Sequence[Rule]:
