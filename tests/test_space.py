@@ -17,6 +17,7 @@ from ruleset_lint.netfilter.values import STATES
 from ruleset_lint.packets import diagrams
 from ruleset_lint.packets.bounds import NotDecidedError
 from ruleset_lint.packets.formula import (
+    ALWAYS,
     DESTINATION,
     DESTINATION_PORT,
     FLAGS,
@@ -272,3 +273,16 @@ def test_sets_need_no_more_of_the_library_than_its_compiled_part() -> None:
     program = "import sys, ruleset_lint.packets.space; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert {"oxidd", "oxidd._oxidd"} & {*ran.stdout.split()} == {"oxidd._oxidd"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (All((equal(MARK, 1), equal(MARK, 2))), Some((equal(MARK, 1), equal(MARK, 2)))),
+        (All(), Some()),
+        (Bits(MARK, 5, 5), Between(MARK, 5, 5)),
+        (Not(ALWAYS), All((ALWAYS,))),
+    ],
+)
+def test_formulas_of_two_kinds_are_never_the_same(one: Formula, other: Formula) -> None:
+    assert one != other

@@ -189,12 +189,22 @@ def _is_apart(command: Use) -> bool:
 
 def _is_tracked_without(ruleset: Ruleset, rules: Sequence[Rule]) -> bool:
     """Whether a rule that needs connection tracking is left when all that could be taken out is."""
+    first = _first_needed(ruleset)
+    if first is not None and first not in rules:
+        return True
     going = {*rules, *(dead.rule for dead in dead_rules(ruleset))}
     if any(rule not in going and _is_needed(ruleset, rule) for rule in ruleset.where(tracks)):
         return True  # without asking for redundant rules, which takes long
     with suppress(NotDecidedError):  # then none of them is offered to be taken out
         going.update(found.rule for found in redundant_rules(ruleset))
     return any(rule not in going for rule in ruleset.where(tracks))
+
+
+@lru_cache(maxsize=8)
+def _first_needed(ruleset: Ruleset) -> Rule | None:
+    """A rule that needs connection tracking, and is neither dead nor redundant at first sight."""
+    dead = {dead.rule for dead in dead_rules(ruleset)}
+    return next((rule for rule in ruleset.where(tracks) if rule not in dead and _is_needed(ruleset, rule)), None)
 
 
 def _is_needed(ruleset: Ruleset, rule: Rule) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from ruleset_lint.packets.arrivals_index import key_of
@@ -20,10 +19,9 @@ class _Tests(NamedTuple):
     `known`: by value the tests whose answer is another than for 0 or no interface, each as a bit of its own.
     """
 
-    of: Field | str
-    tests: list[tuple[int, Formula]]
     borders: list[int]
     known: dict[int | str, int]
+    tests: list[tuple[int, Formula]]
 
 
 class Asked:
@@ -37,30 +35,34 @@ class Asked:
             key = key_of(atom)
             if key is not None:
                 found.setdefault(key, []).append((1 << place, atom))
-        self._tests = {of: _Tests(of, tests, _borders(of, tests), {}) for of, tests in found.items()}
+        self._tests = {of: _Tests(_borders(of, tests), {}, tests) for of, tests in found.items()}
         self._nothing = Packet(family, {})
         self._known: dict[int, bool] = {}
 
     def holds(self, packet: Packet) -> bool:
         """Whether it holds for a packet."""
-        answers, tests = 0, self._tests
-        said: Iterable[tuple[Field | str, int | str]] = (*packet.values.items(), *packet.interfaces.items())
-        for key, value in said:
-            asked = tests.get(key)
+        answers = 0
+        for of, value in packet.values.items():
+            asked = self._tests.get(of)
             if asked is not None:
-                _, _, borders, known = asked
-                place = bisect_right(borders, value) if borders and isinstance(value, int) else value
+                borders, known, _ = asked
+                place = bisect_right(borders, value) if borders else value
                 told = known.get(place)
-                if told is None:
-                    told = known[place] = self._otherwise(asked, packet)
-                answers |= told
+                answers |= self._told(asked, place, packet) if told is None else told
+        for side, name in packet.interfaces.items():
+            asked = self._tests.get(side)
+            if asked is not None:
+                told = asked.known.get(name)
+                answers |= self._told(asked, name, packet) if told is None else told
         found = self._known.get(answers)
         if found is None:
             found = self._known[answers] = holds(self._formula, packet)
         return found
 
-    def _otherwise(self, asked: _Tests, packet: Packet) -> int:
-        return sum(bit for bit, test in asked.tests if holds(test, packet) != holds(test, self._nothing))
+    def _told(self, asked: _Tests, place: int | str, packet: Packet) -> int:
+        found = sum(bit for bit, test in asked.tests if holds(test, packet) != holds(test, self._nothing))
+        asked.known[place] = found
+        return found
 
 
 def _borders(of: Field | str, tests: list[tuple[int, Formula]]) -> list[int]:

@@ -107,6 +107,8 @@ class _Column:
 
     def _between(self, value: int) -> int:
         place = bisect_right(self.borders, value)
+        if self.stride == 1:
+            return self.known[place]
         start = place // self.stride
         result = self.known[start]
         for turning in self.turning[start * self.stride : place]:

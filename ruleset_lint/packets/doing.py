@@ -34,6 +34,13 @@ class Step(NamedTuple):
     effects: tuple[Effect, ...]
 
 
+_PLAIN = {
+    "ACCEPT": (Step(ALWAYS, (Decide("ACCEPT"),)),),
+    "DROP": (Step(ALWAYS, (Decide("DROP"),)),),
+    "RETURN": (Step(ALWAYS, (Return(),)),),
+}
+
+
 def effects_of(rule: Rule, chains: Container[str]) -> tuple[Effect, ...]:
     """What the rule does with a packet that it matches, in order; `chains` are the names of the table's chains.
 
@@ -45,10 +52,8 @@ def effects_of(rule: Rule, chains: Container[str]) -> tuple[Effect, ...]:
     if target is None:
         return _jump(rule, chains)
     match target.name:
-        case "ACCEPT" | "DROP":
-            return (Decide(target.name),)
-        case "RETURN":
-            return (Return(),)
+        case "ACCEPT" | "DROP" | "RETURN" as name:
+            return _PLAIN[name][0].effects
         case "QUEUE":
             return (Decide("NFQUEUE 0"),)  # the queue of old ip_queue is number 0
         case "REJECT" | "NFQUEUE" | "SYNPROXY":
@@ -70,8 +75,10 @@ def steps_of(rule: Rule, chains: Container[str]) -> tuple[Step, ...]:
 
     A packet that a step does not decide about comes to the next step, then to the next rule.
     """
-    effects = effects_of(rule, chains)
     target = rule.shape.target
+    if target is not None and target.name in _PLAIN:
+        return _PLAIN[target.name]
+    effects = effects_of(rule, chains)
     match target.name if target else "":
         case "NOTRACK" | "CT":
             return (Step(in_state("INVALID"), effects),)  # xt_ct_target: what has an entry or is untracked stays so

@@ -96,19 +96,21 @@ def bottom_up(table: Table, hook: str) -> Iterator[str]:
 
 
 def _chain_outcome(walking: _Walk, chain: Chain) -> Outcome:
-    decisions: dict[Decision, None] = {}
+    decisions: dict[int, Decision] = {}  # by the identity of their rules, of which each decides once
     leaves_early = False
     for rule in chain.rules:
         matched = walking.answers.of(rule)
         if matched is Answer.NO:
             continue
         found = _rule_outcome(walking, rule)
-        decisions |= dict.fromkeys(decision for decision in found.decisions if decision.verdict is not Verdict.RETURN)
-        returns = found.may(Verdict.RETURN)
-        leaves_early = leaves_early or returns
+        for decision in found.decisions:
+            if decision.verdict is Verdict.RETURN:
+                leaves_early = True
+            else:
+                decisions[id(decision.rule)] = decision
         if matched is Answer.YES and not found.falls_through:
-            return Outcome(tuple(decisions), leaves_early)
-    return Outcome(tuple(decisions), True)
+            return Outcome(tuple(decisions.values()), leaves_early)
+    return Outcome(tuple(decisions.values()), True)
 
 
 def _rule_outcome(walking: _Walk, rule: Rule) -> Outcome:
