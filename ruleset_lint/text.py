@@ -1,7 +1,5 @@
 """Text of files: spans, edits, positions, and what may be shown. Knows nothing of firewalls."""
 
-from __future__ import annotations
-
 import bisect
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """conntrack/empty-intersection"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 

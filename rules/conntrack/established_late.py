@@ -1,7 +1,5 @@
 """conntrack/established-late"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 

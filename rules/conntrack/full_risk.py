@@ -1,7 +1,5 @@
 """conntrack/full-risk"""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice

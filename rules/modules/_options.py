@@ -1,7 +1,5 @@
 """Options in modprobe.d as they were meant."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby

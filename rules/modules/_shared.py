@@ -1,7 +1,5 @@
 """What the rules about modules have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby

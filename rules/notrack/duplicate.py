@@ -1,7 +1,5 @@
 """notrack/duplicate"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """notrack/first-packet-rule"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """notrack/late"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """notrack/missing"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import groupby

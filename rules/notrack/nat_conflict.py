@@ -1,7 +1,5 @@
 """notrack/nat-conflict"""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

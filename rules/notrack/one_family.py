@@ -1,7 +1,5 @@
 """notrack/one-family"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

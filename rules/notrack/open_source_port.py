@@ -1,7 +1,5 @@
 """notrack/open-source-port"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple

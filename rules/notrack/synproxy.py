@@ -1,7 +1,5 @@
 """notrack/synproxy"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Which of a rule's conditions no packet meets, alone or together. Knows no other rule."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Knows PREROUTING only, and no packet on `lo`: the host's own answers may carry the state of what they answer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

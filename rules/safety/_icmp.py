@@ -1,7 +1,5 @@
 """ICMP messages of a type: what the filter says to them. Knows not which types matter."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

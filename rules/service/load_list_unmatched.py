@@ -1,7 +1,5 @@
 """service/load-list-unmatched"""
 
-from __future__ import annotations
-
 import fnmatch
 import re
 from collections.abc import Iterator, Sequence

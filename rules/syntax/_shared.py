@@ -1,7 +1,5 @@
 """What the rules of this category share: places on lines that were mended, and one finding a cause."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache

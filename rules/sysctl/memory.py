@@ -1,7 +1,5 @@
 """sysctl/memory"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What the commands are asked to do, as plain data. Knows neither how it was asked nor how it is done."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 OutputFormat = Literal["full", "concise", "json", "sarif", "github"]

@@ -1,7 +1,5 @@
 """From what was asked to what is checked: standard input, configuration, options, files. Prints nothing."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From what files say of their machine to the profiles it may have. Reads no file itself."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar

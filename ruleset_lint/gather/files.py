@@ -1,7 +1,5 @@
 """Reading files that nobody vouches for: bounded, no devices, nothing outside of a machine's root. Knows no format."""
 
-from __future__ import annotations
-
 import io
 import os
 import re

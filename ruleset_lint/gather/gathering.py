@@ -1,7 +1,5 @@
 """Hosts from paths, from the root of a machine, from a text. Knows how the parts of this package go together."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the user says of the files where they do not tell themselves. Knows no command line."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from ruleset_lint.netfilter.releases import Backend

@@ -1,7 +1,5 @@
 """The files of one machine below its root, and their texts. Knows where files lie, not what they mean."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath

@@ -1,7 +1,5 @@
 """The configuration of a run: what can be set, and the files that say so. Knows not what the settings do."""
 
-from __future__ import annotations
-
 import difflib
 import os
 import re

@@ -1,7 +1,5 @@
 """Running rules over a host. Knows no particular rule."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple

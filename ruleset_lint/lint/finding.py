@@ -1,7 +1,5 @@
 """Findings: what is wrong, where, how bad, how sure, and what mends it. Knows no rule."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import NamedTuple
 

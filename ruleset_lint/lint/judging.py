@@ -1,7 +1,5 @@
 """What holds on all of several releases, or on some. Knows no rule."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Reports: what was found, in the form that formats print and programs read. Knows no format."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What makes a function a rule, and loading folders of rule files. Knows no particular rule."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import sys

@@ -1,7 +1,5 @@
 """Which places suppressions silence, and which suppressions do. Knows no rule."""
 
-from __future__ import annotations
-
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date

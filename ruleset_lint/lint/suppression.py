@@ -1,7 +1,5 @@
 """Suppressions: comments that silence rules at places. Knows how they are written, not which rules there are."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date

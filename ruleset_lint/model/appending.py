@@ -3,8 +3,6 @@
 Knows no other command.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, count, repeat

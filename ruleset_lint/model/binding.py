@@ -4,8 +4,6 @@ An option takes the words it wants whatever they look like, may be abbreviated, 
 that has it; a protocol brings its match along.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What of a shape does not go together: options, protocol, table, hooks. Knows no values but the protocol's."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

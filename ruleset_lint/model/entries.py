@@ -1,7 +1,5 @@
 """A dump of the conntrack table as counts. Knows where connections go, not which rules let them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple

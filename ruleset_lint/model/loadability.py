@@ -1,7 +1,5 @@
 """Whether iptables-restore would load a ruleset: all that it refuses, as one list. Knows no fixes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 One such character can hide a whole table from restore; what else is wrong with a file is judged without it.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 

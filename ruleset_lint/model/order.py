@@ -4,8 +4,6 @@ Runs the commands in their order. Ruleset.faults has the chains that are not the
 iptables 1.8.9 (nft and legacy).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Settings and where they stand, and the order in which folders of settings are read. Knows no kind of setting."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Files of settings that take no effect at boot, and what they say. Knows not why they are passed over."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ruleset_lint.model.origin import Setting

@@ -3,8 +3,6 @@
 iptables-restore takes an open quote to the end of the line; iptables-save prints a line feed inside a comment as it is.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Refusals: what iptables-restore does not take, why, and what kind of mistake it is. Knows not how they are found."""
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 

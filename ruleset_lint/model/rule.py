@@ -1,7 +1,5 @@
 """Rules: a shape and its values, and what the rule says in typed words. Knows no chain and no other rule."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Generic, NamedTuple, TypeVar, cast

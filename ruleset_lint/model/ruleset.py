@@ -1,7 +1,5 @@
 """Rulesets: tables, chains and rules as restore would load them. Knows not what becomes of a packet."""
 
-from __future__ import annotations
-
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

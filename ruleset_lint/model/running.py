@@ -3,8 +3,6 @@
 Knows not what was meant to run.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What sysctls, iptables-config, modprobe.d and modules-load.d say in the end. Judges none of them, reads none."""
 
-from __future__ import annotations
-
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Shapes: what the words of a rule's pattern mean, values still taken out. Knows no values and no rule."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

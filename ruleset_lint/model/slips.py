@@ -3,8 +3,6 @@
 What the shell makes of each was measured with bash 5.2 and dash 0.5.12.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple

@@ -4,8 +4,6 @@ Outside a table it takes `*table`, `#` in the first column and empty lines; insi
 (iptables-restore.c of iptables 1.8.9).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from enum import Enum

@@ -4,8 +4,6 @@ Sources: the option tables (`excl`, `also`) and the check functions of iptables'
 kernel modules; each measured with iptables 1.8.9 on kernel 6.18.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 # at most one option of each group

@@ -1,7 +1,5 @@
 """Profiles given as text: `kernel=5.14 iptables=1.8.8 backend=nft init=systemd`. Knows no machine."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeVar

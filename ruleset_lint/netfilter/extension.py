@@ -1,7 +1,5 @@
 """The form of an entry of the catalogue: what iptables knows of a match or a target. Knows no particular one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple

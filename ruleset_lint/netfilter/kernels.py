@@ -1,7 +1,5 @@
 """What kernel.org's kernels do with conntrack, by version. Knows no release, and not what distributions change."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple, TypeVar
 

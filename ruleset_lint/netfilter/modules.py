@@ -1,7 +1,5 @@
 """Kernel modules around conntrack: names by kernel, aliases, parameters, what loading one does. Knows no files."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ruleset_lint.netfilter.module_names import (

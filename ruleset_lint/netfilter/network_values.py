@@ -3,8 +3,6 @@
 A reader takes the text and the address family (4 or 6) and raises ValueError saying what was expected.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Which profile a name means, and which of them the evidence of a machine admits. Reads no file itself."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 

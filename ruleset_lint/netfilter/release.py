@@ -1,7 +1,5 @@
 """What is known of a release: how its kernel and its firewall service behave, and its paths. Knows no release."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 Backend = Literal["legacy", "nft"]

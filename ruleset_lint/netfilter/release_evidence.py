@@ -1,7 +1,5 @@
 """What one thing tells of a machine's release: the names of the profiles it admits. Reads no file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import NamedTuple

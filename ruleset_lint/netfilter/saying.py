@@ -4,8 +4,6 @@ A writer takes a value's text and the family and gives the text as it is printed
 leaves the option out. It raises ValueError for a value that has no normal form (a host name, a user by name).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

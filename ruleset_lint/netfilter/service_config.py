@@ -1,7 +1,5 @@
 """The variables of iptables-config and ip6tables-config, and what each release does with them. Reads no file."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from typing import Literal, NamedTuple

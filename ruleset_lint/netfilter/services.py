@@ -1,7 +1,5 @@
 """Well-known services: their names and ports, and which of them may not leave connection tracking. Knows no rules."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import re

@@ -1,7 +1,5 @@
 """The sysctl keys of connection tracking: names, defaults, limits, and which kernel has which. Reads no file."""
 
-from __future__ import annotations
-
 import re
 from typing import Literal, NamedTuple
 

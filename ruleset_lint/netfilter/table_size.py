@@ -1,7 +1,5 @@
 """How big a kernel makes the conntrack table, what that costs, and how long its chains get. Pure arithmetic."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from ruleset_lint.netfilter.releases import Profile

@@ -4,8 +4,6 @@ What the rules of a shape have in common is asked once, and what a value makes o
 rules has a few dozen shapes, and most of its values stand in many rules.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache

@@ -4,8 +4,6 @@
 conditions that exclude each other do so whatever was left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple

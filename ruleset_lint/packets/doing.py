@@ -3,8 +3,6 @@
 Sources: the `target` functions of the kernel's xt_*.c and ipt_*.c; iptables-extensions(8) of iptables 1.8.9.
 """
 
-from __future__ import annotations
-
 from collections.abc import Container
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@
 Packets on `lo` are none of these.
 """
 
-from __future__ import annotations
-
 from ipaddress import IPv6Address, ip_address
 from typing import Literal, NamedTuple
 

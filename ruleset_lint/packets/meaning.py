@@ -4,8 +4,6 @@ What the rules of a shape have in common is read once, and what a value makes of
 the same object, whichever ruleset they come from.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple

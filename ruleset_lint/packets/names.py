@@ -3,8 +3,6 @@
 All names that the same patterns mean are one class; the empty name, where there is no interface, is one of them.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

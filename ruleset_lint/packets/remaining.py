@@ -5,8 +5,6 @@ was taken is kept in heaps of 1, 2, 4, 8 … rules instead, and a rule's own pac
 them. Who can say which few rules may take one of the packets asks those alone, and nothing else is drawn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -7,8 +7,6 @@
 Knows no hook's place on a packet's way. Sets are of packets as they enter the chain.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from functools import partial

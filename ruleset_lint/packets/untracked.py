@@ -5,8 +5,6 @@ tracked, one that is untracked stays so; what leaves raw before stays tracked (x
 `skb->_nfct` set continues).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter

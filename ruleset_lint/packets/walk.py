@@ -1,7 +1,5 @@
 """Walking chains with a sketch: which verdicts its packets can meet, and which rules give them. Each chain once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """A line of a file with a part underlined, as wide as a terminal shows it. Knows no report."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import unicodedata

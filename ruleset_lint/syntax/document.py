@@ -1,7 +1,5 @@
 """Documents: the text of a file and the lines it is made of. Knows no format."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property

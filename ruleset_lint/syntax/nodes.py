@@ -1,7 +1,5 @@
 """What the lines of an iptables-save file are. Knows not how they are read."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple, cast
 

@@ -4,8 +4,6 @@ A ruleset of 100,000 rules has a few dozen patterns. A pattern is parsed once, b
 where it takes a grammar to split the line; of every other line only the values are read.
 """
 
-from __future__ import annotations
-
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

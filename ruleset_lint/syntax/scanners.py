@@ -4,8 +4,6 @@ The patterns of a ruleset make a tree of words: each line is one way through it,
 the way in one step. A line that is none of them is read word by word, and gives the tree another way.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter

@@ -1,7 +1,5 @@
 """What the lines of a sourced shell script are (iptables-config and its like). Knows not how they are read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple

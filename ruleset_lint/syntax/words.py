@@ -4,8 +4,6 @@ Separators are blank and tab; only `"` quotes; `\` escapes only inside quotes; a
 one does not begin a new one; a quote that is never closed takes the rest of the line.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from enum import Enum
