@@ -62,10 +62,11 @@ def test_family_without_tracking_is_left_alone(for_http: Planner):
         (PLAIN, HTTP, "no rule turns connection tracking on"),
         (RULES.replace("--dport 80", "--dport http-or-so"), HTTP, "it does not load"),
         (RULES.replace("COMMIT\n", ""), HTTP, "it does not load"),
-        ("-A INPUT -p tcp --dport 80 -m state --state NEW -j ACCEPT\n", HTTP, "a part of a ruleset"),
+        ("-A INPUT -p tcp --dport 80 -m state --state NEW -j ACCEPT\n", HTTP, "the line stands in no table"),
+        ("*filter\n:WEB - [0:0]\n-A WEB -m state --state NEW -j ACCEPT\nCOMMIT\n", HTTP, "a part of a ruleset"),
         (RULES, (parse_endpoint("tcp/22"),), "administration service"),
     ],
-    ids=["no tracking", "unknown port", "no COMMIT", "fragment", "ssh"],
+    ids=["no tracking", "unknown port", "no COMMIT", "no table", "fragment", "ssh"],
 )
 def test_refused_with_the_reason_and_no_files(
     rules: str, services: tuple[Endpoint, ...], reason: str, for_http: Planner
