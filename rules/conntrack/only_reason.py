@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
 from ruleset_lint.model.rule import Rule
-from ruleset_lint.model.ruleset import Ruleset, Table
+from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
 from ruleset_lint.model.tracking import tracks
 from ruleset_lint.model.validity import span_of
 from ruleset_lint.netfilter.extension import Verdict
-from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS
 
 from . import _shared
 
@@ -74,7 +73,7 @@ def only_reason(ruleset: Ruleset) -> Iterator[Finding]:
     Measured on kernel 6.18 with iptables 1.8.9 (nft and legacy): with the last such rule tracking stops at once.
     """
     shapes = frozenset(filter(tracks, ruleset.by_shape))
-    if ruleset.fragment or not shapes or any(_is_needed_in(table, shapes) for table in ruleset.tables.values()):
+    if ruleset.fragment or not shapes or _is_needed(ruleset, shapes):
         return
     found = _shared.tracking_rules(ruleset)
     reasons = [reason for made in found if (reason := _reason(ruleset, made))]
@@ -95,21 +94,10 @@ def only_reason(ruleset: Ruleset) -> Iterator[Finding]:
     )
 
 
-def _is_needed_in(table: Table, shapes: Collection[Shape]) -> bool:
-    """Whether packets come to a rule of these shapes that cannot do without: most often one of the first chains has it.
-
-    That is soon found, and what all chains lead to need not be.
-    """
-    waiting = [name for name in BUILTIN_CHAINS.get(table.name, ()) if name in table.chains]
-    seen = {*waiting}
-    while waiting:
-        name = waiting.pop()
-        if any(made.shape in shapes and _excuse(made) is None for made in table.chains[name].rules):
-            return True
-        called = [below for below in table.callees[name] if below not in seen]
-        seen.update(called)
-        waiting += called
-    return False
+def _is_needed(ruleset: Ruleset, shapes: Iterable[Shape]) -> bool:
+    """Whether packets come to a rule of these shapes that cannot do without: most often one of the first."""
+    rules = (made for shape in shapes for made in ruleset.by_shape[shape])
+    return any(_excuse(made) is None and ruleset.tables[made.table].hooks.get(made.chain) for made in rules)
 
 
 def _reason(ruleset: Ruleset, made: Rule) -> _Reason | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ruleset_lint.lint import Finding, Severity, rule
 from ruleset_lint.model.mending import mended
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
-from ruleset_lint.netfilter.targets import is_target_of_others
+from ruleset_lint.model.shape import Shape
+from ruleset_lint.netfilter.targets import targets_of_others
 
 from . import _shared
 
@@ -49,7 +50,7 @@ def unknown_extension(ruleset: Ruleset) -> Iterator[Finding]:
             if part.entry is None:
                 causes.setdefault(f"match {part.name}", []).extend((found, part.item) for found in rules)
         if shape.jump:
-            for found in rules if shape.unclaimed else _calling_others(meant, rules):
+            for found in rules if shape.unclaimed else _calling_others(meant, shape):
                 causes.setdefault(f"target {found.jump}", []).append((found, shape.jump.item + 1))
     for name, places in causes.items():
         known = [(found, item) for found, item in places if found.line.number not in refused]
@@ -63,8 +64,10 @@ def unknown_extension(ruleset: Ruleset) -> Iterator[Finding]:
             )
 
 
-def _calling_others(ruleset: Ruleset, rules: Iterable[Rule]) -> Iterator[Rule]:
-    """Those whose target is known to be of others, and no chain of that name."""
-    for made in rules:
-        if made.jump is not None and is_target_of_others(made.jump) and not ruleset.chain(made.table, made.jump):
+def _calling_others(ruleset: Ruleset, shape: Shape) -> Iterator[Rule]:
+    """The rules whose target is known to be of others, and no chain of that name."""
+    operands = shape.jump.operands if shape.jump else ()
+    names = targets_of_others(ruleset.column(shape, operands[0]) if operands else ())
+    for made in ruleset.by_shape[shape] if names else ():
+        if made.jump in names and not ruleset.chain(made.table, made.jump or ""):
             yield made

@@ -116,8 +116,9 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
 def _content(path: Path, *, sample: bool) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
-        _expect_regular(os.fstat(descriptor))
-        data = _bounded(file)
+        status = os.fstat(descriptor)
+        _expect_regular(status)
+        data = _bounded(file, status.st_size)
     if len(data) <= LARGEST:
         return data
     if sample:
@@ -125,11 +126,14 @@ def _content(path: Path, *, sample: bool) -> bytes:
     raise UnreadableError(f"larger than {LARGEST >> 20} MiB")
 
 
-def _bounded(file: io.FileIO) -> bytes:
-    """All of a file, or a little more than is allowed. In pieces: files of /proc/sys refuse a large buffer."""
+def _bounded(file: io.FileIO, expected: int) -> bytes:
+    """All of a file, or a little more than is allowed.
+
+    At once as many bytes as it should have; those of /proc/sys have 0, and refuse a large buffer.
+    """
     pieces = []
-    size = 0
-    while size <= LARGEST and (piece := file.read(_PIECE)):
+    size, most = 0, min(expected, LARGEST) + _PIECE
+    while size <= LARGEST and (piece := file.read(most)):
         pieces.append(piece)
         size += len(piece)
     return b"".join(pieces)

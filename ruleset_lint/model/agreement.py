@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from ruleset_lint.model.combination import LEGACY, NFT, Misplaced
 from ruleset_lint.model.option_order import BY_NAME
-from ruleset_lint.model.rule import Rule, Test
+from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.shape import Part, Shape, Use
 from ruleset_lint.netfilter.conditions import VALUE_NEEDS
 from ruleset_lint.netfilter.option_names import HELPERS
 from ruleset_lint.netfilter.rate_values import burst_of, byte_cost, bytes_a_second, cost_bytes, hash_interval, interval
-from ruleset_lint.netfilter.values import PROTOCOLS, Network, number
+from ruleset_lint.netfilter.values import PROTOCOLS, number
 
 _CREDITS = 32000  # of xt_limit in a second
 _HASH_CREDITS = 137438953  # of xt_hashlimit in a microsecond, for kernels of 250 or 1000 ticks a second
@@ -67,13 +67,17 @@ def _parameters(rule: Rule) -> Iterator[Misplaced]:
             continue
         if name in ("-s", "-d") and "," in value:
             yield Misplaced(use.item, f"! cannot stand before {name} with several addresses")
-        elif name in ("-s", "-d") and _is_any(rule.source if name == "-s" else rule.destination):
+        elif name in ("-s", "-d") and _is_any(rule, name, value):
             yield Misplaced(use.item, f"! {name} with all addresses matches nothing", backends=NFT)
         elif name == "-p" and rule.protocol and rule.protocol.value == 0:
             yield Misplaced(use.item, "! -p with all protocols matches nothing")
 
 
-def _is_any(test: Test[tuple[Network, ...]] | None) -> bool:
+def _is_any(rule: Rule, name: str, value: str) -> bool:
+    _, slash, mask = value.partition("/")
+    if not slash or mask.strip("0.:xX"):  # most networks: their mask has another digit
+        return False
+    test = rule.source if name == "-s" else rule.destination
     return bool(test and not test.value[0].mask)
 
 

@@ -15,7 +15,7 @@ from ruleset_lint.model.ruleset import Fault, Ruleset, Table, chain_of
 from ruleset_lint.model.sameness import may_be_same
 from ruleset_lint.model.shape import Shape, Use, is_skipped
 from ruleset_lint.netfilter.hooks import BUILTIN_CHAINS, is_builtin
-from ruleset_lint.netfilter.targets import is_target_of_others, misspelt_target
+from ruleset_lint.netfilter.targets import misspelt_target, targets_of_others
 from ruleset_lint.netfilter.values import number as read_number
 from ruleset_lint.syntax.document import Document, Line, Unparsed
 from ruleset_lint.syntax.iptables_save import words
@@ -33,14 +33,14 @@ def load(document: Document[Node], family: int = 4, *, fragment: bool | None = N
         if not append_all(loader, home, block):
             _run_all(loader, home, block)
     tables = {name: _table(name, loader, document) for name in loader.tables}
-    chains = (chain.rules for table in tables.values() for chain in table.chains.values())
+    rules = (table.rules for table in tables.values())
     return Ruleset(
         document,
         family,
         is_fragment,
         found,
         tables,
-        tuple(itertools.chain.from_iterable(chains)),
+        tuple(itertools.chain.from_iterable(rules)),
         tuple(loader.commands),
         tuple(loader.faults),
     )
@@ -133,7 +133,7 @@ def _change_rules(loader: Loader, rule: Rule, command: Use, number: str) -> None
 
 def _is_foreign(shape: Shape, target: str) -> bool:
     """Whether what a rule jumps to is a target of others: a known one, or one with options and no name like ours."""
-    return is_target_of_others(target) or (bool(shape.unclaimed) and misspelt_target(target) is None)
+    return bool(targets_of_others((target,))) or (bool(shape.unclaimed) and misspelt_target(target) is None)
 
 
 def _delete(rules: list[Rule], rule: Rule, index: int | None) -> None:

@@ -1,7 +1,7 @@
 """Rulesets: tables, chains and rules as restore would load them. Knows not what becomes of a packet."""
 
 import itertools
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -52,6 +52,11 @@ class Table:
     known: Pairs | None = None
 
     @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of all chains, chain by chain."""
+        return tuple(itertools.chain.from_iterable(map(_rules, self.chains.values())))
+
+    @cached_property
     def callers(self) -> Mapping[str, tuple[Rule, ...]]:
         """The rules that jump or go to a chain, by its name."""
         calling = self._calling
@@ -96,14 +101,17 @@ class Table:
     @cached_property
     def hooks(self) -> Mapping[str, frozenset[str]]:
         """The built-in chains from which a chain can be reached, itself included."""
-        builtin = BUILTIN_CHAINS.get(self.name, ())
-        starts = {place: name for place, name in enumerate(self.chains) if name in builtin}
-        return dict(zip(self.chains, self.calls.leading_to(starts), strict=True))
+        return dict(zip(self.chains, self.calls.leading_to(self._builtin), strict=True))
 
     def is_deeper(self, most: int) -> bool:
         """Whether some way from a built-in chain has more calls than so many; a way that leads in a circle has."""
-        builtin = BUILTIN_CHAINS.get(self.name, ())
-        return self.calls.is_deeper([place for place, name in enumerate(self.chains) if name in builtin], most)
+        return self.calls.is_deeper(self._builtin, most)
+
+    @cached_property
+    def _builtin(self) -> Mapping[int, str]:
+        """The built-in chains by their places in `chains`."""
+        names = tuple(self.chains)
+        return {names.index(name): name for name in BUILTIN_CHAINS.get(self.name, ()) if name in self.chains}
 
     def reached_from(self, chain: str) -> tuple[str, ...]:
         """A chain and all chains below it, each once, in the order in which they are met."""
@@ -159,8 +167,8 @@ class Ruleset:
         """The rules that are loaded, by shape."""
         found: defaultdict[Shape, list[Rule]] = defaultdict(list)
         for table in self.tables.values():
-            for rule in itertools.chain.from_iterable(map(_rules, table.chains.values())):
-                found[rule.shape].append(rule)
+            shapes = map(_shape, table.rules)
+            deque(map(list.append, map(found.__getitem__, shapes), table.rules), maxlen=0)
         return {shape: tuple(rules) for shape, rules in found.items()}
 
     @cached_property

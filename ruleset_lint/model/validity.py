@@ -6,13 +6,11 @@ table_lines.
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import chain
-from operator import attrgetter
+from operator import itemgetter
 
 from ruleset_lint.model.agreement import at_odds, looked_at
 from ruleset_lint.model.chain_lines import about_commands, chain_lines, strange_names
@@ -31,10 +29,9 @@ from ruleset_lint.syntax.iptables_save import word_spans
 from ruleset_lint.syntax.nodes import Node, TableLine
 from ruleset_lint.text import Span
 
-# a `!` that does not stand before an option
-_MISPLACED_NEGATION = re.compile("!(?! -)")
 _ASKED_BY_NAME = WITHOUT_INPUT | WITHOUT_OUTPUT
-_place: Callable[[Rule], tuple[Home, str]] = attrgetter("home", "chain")
+_home: Callable[[Rule], Home] = itemgetter(Rule._fields.index("home"))
+_chain: Callable[[Rule], str] = itemgetter(Rule._fields.index("chain"))
 _Around = tuple[str, str, frozenset[str]]  # a table, a built-in chain that is asked by name, the hooks that lead here
 
 
@@ -55,7 +52,7 @@ def _found(ruleset: Ruleset) -> Iterator[Refusal]:
             yield Refusal(line, 1, f"no table {line.node.name}: there are {known}", Kind.LINE)
     for block in ruleset.blocks:
         yield from chain_lines(block)
-    negations = _MISPLACED_NEGATION.search(document.text) is not None
+    negations = document.text.count("!") > document.text.count("! -")  # some stand before no option
     for shape, rules in _by_shape(ruleset).items():
         if is_skipped(shape, ruleset.family):
             continue
@@ -188,10 +185,9 @@ def _may_be_misplaced(ruleset: Ruleset, rules: Sequence[Rule]) -> bool:
     """Whether rules of one shape may be in the wrong place, if their protocol is the same."""
     if not any(_misplaced(rules[0], *around) for around in _everywhere(ruleset)):
         return False
-    places: defaultdict[str, set[str]] = defaultdict(set)
-    for home, name in set(map(_place, rules)):
-        places[home.table].add(name)
-    found = (_different(ruleset, table, names) for table, names in places.items())
+    homes = set(map(_home, rules))
+    parts = ((home, rules if len(homes) == 1 else [rule for rule in rules if rule.home is home]) for home in homes)
+    found = (_different(ruleset, home.table, set(map(_chain, part))) for home, part in parts)
     return any(_misplaced(rules[0], *around) for around in chain.from_iterable(found))
 
 

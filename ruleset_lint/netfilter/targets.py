@@ -5,6 +5,7 @@ Source: iptables-extensions(8) of iptables 1.8.9, and the kernel modules named.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
 
@@ -409,9 +410,9 @@ def target_entry(name: str, family: int) -> Extension | None:
 _OF_OTHERS = frozenset({"CHAOS", "DELUDE", "ECHO", "FLOWOFFLOAD", "FULLCONENAT", "SYSRQ", "TARPIT"})
 
 
-def is_target_of_others(name: str) -> bool:
-    """Whether a name is that of a target that iptables does not have, and that may stand without options."""
-    return name in _OF_OTHERS
+def targets_of_others(names: Iterable[str]) -> frozenset[str]:
+    """Those names that are of targets that iptables does not have, and that may stand without options."""
+    return _OF_OTHERS.intersection(names)
 
 
 @lru_cache(maxsize=1024)

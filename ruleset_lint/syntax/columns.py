@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import count
 from operator import itemgetter
 from typing import Generic, TypeVar, overload
 
@@ -69,8 +70,7 @@ class Nodes(Sequence[Node_co]):
 
 def _by_form(forms: Sequence[LineForm[Node_co]], first: int) -> Mapping[LineForm[Node_co], Sequence[int]]:
     found: defaultdict[LineForm[Node_co], list[int]] = defaultdict(list)
-    for number, form in enumerate(forms, first):
-        found[form].append(number)
+    deque(map(list.append, map(found.__getitem__, forms), count(first)), maxlen=0)
     return found
 
 
