@@ -18,6 +18,7 @@ from ruleset_lint.netfilter.values import number, port_span
 from . import _shared
 
 _LONG = "[0-9]{5,19}"
+_BEYOND = "(?<![0-9])(?:[0-9]{6}|[7-9][0-9]{4}|6(?:[6-9][0-9]{3}|5(?:[6-9][0-9]{2}|5(?:[4-9][0-9]|3[6-9]))))"
 
 
 @rule(Severity.ERROR)
@@ -69,7 +70,7 @@ def _ports(ruleset: Ruleset) -> Iterator[Finding]:
     """Ports over 65535 that load all the same."""
     causes: dict[str, list[tuple[Rule, int]]] = {}
     for use, rules in _shared.uses_of(ruleset, lambda use: use.option.reads[:1] == (port_span,)):
-        for found in rules:
+        for found in rules if re.search(_BEYOND, _shared.texts(ruleset, use, rules)) else ():
             value = found.text(use.operands[0])
             beyond = any(int(text) > 0xFFFF for text in re.findall(_LONG, value))
             if beyond and not why_not(port_span, value, found.family):

@@ -160,7 +160,8 @@ class Ruleset:
     @cached_property
     def command_shapes(self) -> frozenset[Shape]:
         """The shapes of all command lines."""
-        return frozenset(map(_shape, self.commands))
+        all_live = len(self.commands) == len(self.live_rules)  # each command added a rule that is still there
+        return frozenset(self.by_shape) if all_live else frozenset(map(_shape, self.commands))
 
     @cached_property
     def by_shape(self) -> Mapping[Shape, tuple[Rule, ...]]:
