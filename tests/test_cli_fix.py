@@ -38,6 +38,12 @@ def test_diff_writes_nothing(command: Command, put: Put) -> None:
     assert path.read_text() == UNUSED + CONFIG
 
 
+def test_diff_of_an_absolute_path_is_for_patch_in_the_root_folder(command: Command, put: Put) -> None:
+    path = put(NAME, UNUSED + CONFIG)
+    ran = command("fix", "--diff", str(path.absolute()))
+    assert ran.out.splitlines()[:2] == [f"--- a{path.absolute()}", f"+++ b{path.absolute()}"]
+
+
 def test_unsafe_fix_wants_to_be_asked_for(command: Command, put: Put) -> None:
     path = put(NAME, "IPTABLES_SAVE_ON_STOP = yes\n")
     ran = command("fix", "web")

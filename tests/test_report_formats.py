@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from made_up import TODAY, named, report_on, rule_of_word
 
-from ruleset_lint.lint import Configuration, Edit, Finding, Fix, Place, Safety, Severity, Span
+from ruleset_lint.lint import Confidence, Configuration, Edit, Finding, Fix, Place, Safety, Severity, Span
 from ruleset_lint.lint.engine import run
 from ruleset_lint.lint.report import Report, report
 from ruleset_lint.model.host import Host
@@ -55,6 +55,13 @@ def test_concise_is_a_line_a_finding() -> None:
         "etc/0.rules:3:13 error verdict/drops DROP found",
     ]
     assert concise.render(report_on(TEXT, DROPS)).splitlines() == expected
+
+
+def test_what_is_not_proven_is_called_likely_on_every_line() -> None:
+    found = report_on(TEXT, DROPS)
+    likely = replace(found, findings=(found.findings[0]._replace(confidence=Confidence.LIKELY),))
+    assert concise.render(likely) == "etc/0.rules:2:8 error verdict/drops DROP found (likely)\n"
+    assert github.render(likely).startswith("::error title=ruleset-lint verdict/drops (likely),file=etc/0.rules,")
 
 
 NAMES = (

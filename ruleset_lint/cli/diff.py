@@ -8,8 +8,8 @@ from ruleset_lint.text import safe
 
 
 def diff(path: str, before: str, after: str) -> str:
-    """What `diff -u` says; a file that was not there is empty."""
-    name = safe(path)
+    """What `diff -u` says, to `patch -p1` in the root folder if the path is absolute; a new file was empty."""
+    name = safe(path).lstrip("/")
     lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{name}", f"b/{name}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 

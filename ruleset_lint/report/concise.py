@@ -1,7 +1,11 @@
-"""One line a finding: path, line, column, severity, rule and message. Knows reports, nothing else."""
+"""One line a finding: path, line, column, severity, rule, message, and whether it is likely only.
+
+Knows reports, nothing else.
+"""
 
 from __future__ import annotations
 
+from ruleset_lint.lint.finding import Confidence
 from ruleset_lint.lint.report import Report, ReportedFinding
 from ruleset_lint.text import safe
 
@@ -13,4 +17,5 @@ def render(report: Report) -> str:
 
 def _line(finding: ReportedFinding) -> str:
     place = f"{finding.path}:{finding.line}:{finding.column}"
-    return safe(f"{place} {finding.severity} {finding.rule} {finding.message}")
+    likely = " (likely)" if finding.confidence is Confidence.LIKELY else ""
+    return safe(f"{place} {finding.severity} {finding.rule} {finding.message}{likely}")

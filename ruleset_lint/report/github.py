@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ruleset_lint.lint.finding import Severity
+from ruleset_lint.lint.finding import Confidence, Severity
 from ruleset_lint.lint.report import Report, ReportedFinding
 from ruleset_lint.text import safe
 
@@ -15,8 +15,9 @@ def render(report: Report) -> str:
 
 
 def _annotation(finding: ReportedFinding) -> str:
+    likely = " (likely)" if finding.confidence is Confidence.LIKELY else ""
     properties = {
-        "title": f"ruleset-lint {finding.rule}",
+        "title": f"ruleset-lint {finding.rule}{likely}",
         "file": safe(finding.path),
         "line": str(finding.line),
         "endLine": str(finding.end_line),
