@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 
 from ruleset_lint.syntax.columns import LineForm, Nodes, Values
 from ruleset_lint.syntax.document import Blank, Comment, Document, Line, Lines, Unparsed
 from ruleset_lint.syntax.nodes import (
     CHAIN,
+    CHAIN_FORM,
     ChainLine,
     Commit,
     Counters,
@@ -27,6 +29,7 @@ LONGEST_WORD = 1023  # bytes; xtables refuses with "Parameter too long!"
 _SURELY_SHORT = 255  # characters: below both bounds, however they are encoded
 
 _COUNTERS = re.compile(r"\[([0-9]+):([0-9]+)\]")
+_PLAIN_CHAINS = re.compile(r"(?::[^\s\"!-][^\s\"]{0,200} (?:-|[A-Z]{1,20}) \[[0-9]{1,20}:[0-9]{1,20}\]\n)*+")
 _PLAIN_TABLE = re.compile(r"\*[a-z]+")
 _BRACKET = re.compile(r"\[[^:\]]+:[^\]]+\]")  # what stands between is looked at with --counters only
 
@@ -53,11 +56,23 @@ def parse(path: str, text: str) -> Document[Node]:
     while starts[-1] < len(text):
         if learner.is_due:
             scanner = learner.scanner()
+        if text.startswith(":", starts[-1]):
+            _read_chains(reader)
         if scanner:
             _scan(reader, scanner)
         if starts[-1] < len(text):
             _read_line(reader)
     return Document(path, text, Lines(Nodes(reader.forms, reader.values), starts))
+
+
+def _read_chains(reader: _Reader) -> None:
+    """Read chain lines as long as they are plain: a cluster node has 40,000."""
+    start = reader.starts.pop()
+    block = _PLAIN_CHAINS.match(reader.text, start)
+    lines = block[0].splitlines(keepends=True) if block else ()
+    reader.starts += accumulate(map(len, lines), initial=start)
+    reader.forms += [CHAIN_FORM] * len(lines)
+    reader.values += CHAIN.findall("".join(lines))
 
 
 def _scan(reader: _Reader, scanner: Scanner) -> None:

@@ -54,7 +54,7 @@ def chain_line(match: re.Match[str]) -> ChainLine:
 
 def _chain(values: Values) -> ChainLine:
     name, policy, packets, size = cast("tuple[str, ...]", values)
-    return ChainLine(name, policy, Counters(int(packets), int(size)))
+    return ChainLine(name, policy, Counters(int(packets[:20]), int(size[:20])))  # 64 bits have no more digits
 
 
 CHAIN_FORM: LineForm[Node] = LineForm(ChainLine, _chain)

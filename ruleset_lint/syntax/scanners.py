@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from ruleset_lint.syntax.columns import LineForm, Values
-from ruleset_lint.syntax.nodes import CHAIN, CHAIN_FORM, Node, RuleLine
+from ruleset_lint.syntax.nodes import Node, RuleLine
 from ruleset_lint.syntax.patterns import FREE_TEXT, MEANINGFUL, Pattern
 from ruleset_lint.syntax.words import Form, split_words
 
@@ -32,9 +32,6 @@ class Way(NamedTuple):
 
     pieces: tuple[str, ...]
     form: LineForm[Node]
-
-
-_CHAINS = Way((CHAIN.pattern,), CHAIN_FORM)
 
 
 class Scanner(NamedTuple):
@@ -61,11 +58,11 @@ class Learner:
 
     def __init__(self) -> None:
         """Nothing learnt so far."""
-        self.ways: dict[tuple[str, ...], Way] = {_CHAINS.pieces: _CHAINS}
+        self.ways: dict[tuple[str, ...], Way] = {}
         self.seen: set[tuple[Pattern, bool, bool]] = set()
         self.examples: list[tuple[Pattern, LineForm[Node], str]] = []  # of ways to come, for few files
         self.unscanned = 0  # lines read word by word since the last scanner was made
-        self.fresh = True  # whether there is more to know than then
+        self.fresh = False  # whether there is more to know than then
 
     def learn(self, node: Node, form: LineForm[Node], line: str) -> None:
         """Remember how a line looks that was read word by word."""
@@ -83,13 +80,13 @@ class Learner:
         """Whether lines read word by word have cost more than a new scanner does."""
         return self.fresh and self.unscanned > 64 + 8 * (len(self.ways) + len(self.examples))
 
-    def scanner(self) -> Scanner:
-        """A scanner of all ways known so far."""
+    def scanner(self) -> Scanner | None:
+        """A scanner of all ways known so far; None if there are none."""
         ways = (rule_way(*example) for example in self.examples)
         self.ways.update((way.pieces, way) for way in ways if way)
         self.examples.clear()
         self.unscanned, self.fresh = 0, False
-        return make_scanner(tuple(self.ways.values()))
+        return make_scanner(tuple(self.ways.values())) if self.ways else None
 
 
 def make_scanner(ways: Sequence[Way]) -> Scanner:
