@@ -7,6 +7,7 @@ import pytest
 from ruleset_lint.rewrite.program import (
     ACCEPT,
     DROP,
+    NOTHING,
     Call,
     Condition,
     Existing,
@@ -51,6 +52,20 @@ def accept(*conditions: Condition) -> Step:
 )
 def test_steps_are_simplified(steps: list[Step], kept: list[Step]) -> None:
     assert list(Workshop().routine("x", steps).steps) == kept
+
+
+@pytest.mark.parametrize(
+    ("conditions", "goto", "kept"),
+    [
+        pytest.param((FROM_A,), False, (), id="is nothing"),
+        pytest.param((LIMITED,), False, (Step((LIMITED,), NOTHING),), id="counts as before"),
+        pytest.param((FROM_A,), True, (Step((FROM_A,), Return()),), id="without coming back"),
+    ],
+)
+def test_a_call_of_an_empty_routine(conditions: tuple[Condition, ...], goto: bool, kept: tuple[Step, ...]) -> None:
+    workshop = Workshop()
+    call = Step(conditions, Call(workshop.routine("empty", []), goto))
+    assert workshop.routine("x", [call, drop()]).steps == (*kept, drop())
 
 
 def test_a_routine_of_one_step_is_put_where_it_is_called() -> None:

@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ruleset_lint.model.loading import load
@@ -302,6 +302,9 @@ def rules(draw: st.DrawFn) -> str:
     return " ".join(f"-A {chain} {condition} {test} {jump} {target}".split())
 
 
+@example(
+    ["-A FORWARD -m state ! --state ESTABLISHED -j ACCEPT", "-A FORWARD -m limit --limit 1/sec -j own"], "ACCEPT", 4
+)
 @settings(max_examples=25, deadline=None)
 @given(st.lists(rules(), min_size=1, max_size=7), st.sampled_from(("ACCEPT", "DROP")), st.sampled_from((4, 6)))
 def test_no_service_is_lost_and_nothing_new_can_be_opened(made: list[str], output: str, family: int) -> None:

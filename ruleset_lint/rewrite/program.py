@@ -77,6 +77,7 @@ class Routine:
 
 ACCEPT = Perform(("-j", "ACCEPT"), ends=True)
 DROP = Perform(("-j", "DROP"), ends=True)
+NOTHING = Perform((), ends=False)  # a rule without a target: its conditions may count
 
 
 @dataclass(slots=True)
@@ -190,8 +191,10 @@ def _inlined(step: Step) -> Step | None:
     if not isinstance(step.action, Call):
         return step
     steps = step.action.routine.steps
+    if not steps and step.action.goto:
+        return replace(step, action=Return())
     if not steps:
-        return step if not _is_pure(step) else None
+        return None if _is_pure(step) else replace(step, action=NOTHING)
     if len(steps) > 1 or isinstance(steps[0].action, Return) or (step.action.goto and not ends(steps[0].action)):
         return step
     merged = merge(step.conditions, steps[0].conditions)

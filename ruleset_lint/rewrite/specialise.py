@@ -19,6 +19,7 @@ from ruleset_lint.rewrite.conditions import STATE_TESTS, answers_with_reset, ask
 from ruleset_lint.rewrite.program import (
     ACCEPT,
     DROP,
+    NOTHING,
     Action,
     Call,
     Condition,
@@ -111,7 +112,7 @@ def _action(copying: _Copying, rule: Rule) -> Action | None:
     """What a rule does; None if nothing."""
     if rule.jump is None:
         if rule.shape.target is None:
-            return None if is_pure(rule.shape) else Perform((), ends=False)
+            return None if is_pure(rule.shape) else NOTHING
         return (
             Return()
             if rule.verdict is Verdict.RETURN
