@@ -119,7 +119,9 @@ _PORTS = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda pair: ((min(
 _NETWORKS = st.tuples(st.integers(0, 15), st.sampled_from([0x8, 0xC, 0xE, 0xF])).map(
     lambda pair: (Network(pair[0] & pair[1], pair[1]),)
 )
-_CONDITIONS = st.builds(Conditions, source_ports=_PORTS, destination_ports=_PORTS, source=_NETWORKS)
+_CONDITIONS = st.tuples(_PORTS, _PORTS, _NETWORKS).map(
+    lambda asked: Conditions(source_ports=asked[0], destination_ports=asked[1], source=asked[2])
+)
 
 
 def _holds(conditions: Conditions, sport: int, dport: int, source: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from operator import attrgetter
 
 from ruleset_lint.lint import Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
@@ -162,7 +161,7 @@ def _loses_what_follows(ruleset: Ruleset, hook: str, made: Rule, letting: Sequen
     for way in ways(table, hook, made) or ():
         asked = asked_on(way)
         packets = (
-            meet(replace(asked, flags_set=frozenset(), flags_clear=frozenset()), _OUTSIDE[hook]) if asked else None
+            meet(asked._replace(flags_set=frozenset(), flags_clear=frozenset()), _OUTSIDE[hook]) if asked else None
         )
         if packets and not _is_one_packet(packets) and _is_tracked(ruleset, hook, packets):
             following = later(packets)

@@ -1,7 +1,6 @@
 """conntrack/full-risk"""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -181,7 +180,7 @@ def _is_from_anywhere(ruleset: Ruleset, asked: Conditions) -> bool:
     pattern = asked.arrives.pattern or ""
     if pattern.startswith(_GUESTS) or (asked.destination_ports == ALL_PORTS and pattern):
         return False
-    packets = opening(replace(asked, protocol=TCP))
+    packets = opening(asked._replace(protocol=TCP))
     return all(fate(ruleset, "PREROUTING", sketch).untracked is Answer.NO for sketch in sketches(packets))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -142,7 +141,7 @@ def _ftp(ruleset: Ruleset) -> Iterator[Rule]:
     named = [made for shape, rules in ruleset.by_shape.items() for made in _to_control_port(ruleset, shape, rules)]
     for hook, outside in _OUTSIDE.items():
         control = list(_accepts.reached(ruleset, named, hook))
-        data = opening(replace(outside, family=ruleset.family, protocol=TCP, destination_ports=_DATA))
+        data = opening(outside._replace(family=ruleset.family, protocol=TCP, destination_ports=_DATA))
         if control and not _accepts.may_take(ruleset, hook, data, "NEW"):
             yield from control if _accepts.may_take(ruleset, hook, data, "RELATED") else ()
 

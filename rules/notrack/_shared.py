@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from ruleset_lint.lint import Edit, Place, Span, at_line, at_rule
@@ -47,10 +46,10 @@ def each_range(conditions: Conditions) -> Iterator[Conditions]:
     """The conditions for each range of ports of the side that asks for ports."""
     if conditions.destination_ports != ALL_PORTS:
         for ports in conditions.destination_ports:
-            yield replace(conditions, destination_ports=(ports,))
+            yield conditions._replace(destination_ports=(ports,))
     else:
         for ports in conditions.source_ports:
-            yield replace(conditions, source_ports=(ports,))
+            yield conditions._replace(source_ports=(ports,))
 
 
 def together(found: Iterable[Conditions]) -> Conditions:
@@ -60,7 +59,7 @@ def together(found: Iterable[Conditions]) -> Conditions:
     for other in rest:
         sources |= set(other.source_ports)
         destinations |= set(other.destination_ports)
-    return replace(first, source_ports=tuple(sorted(sources)), destination_ports=tuple(sorted(destinations)))
+    return first._replace(source_ports=tuple(sorted(sources)), destination_ports=tuple(sorted(destinations)))
 
 
 def has_two_sides(untracking: Untracking) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
 from ruleset_lint.model.rule import Rule
@@ -88,7 +87,7 @@ def _finding(ruleset: Ruleset, made: Rule, untracked: tuple[Untracking, ...]) ->
 
 def _fix(ruleset: Ruleset, made: Rule, untracked: tuple[Untracking, ...]) -> Fix:
     """The service in the rule, if it is about UNTRACKED alone and there is one service."""
-    asked = {replace(one.conditions, exact=True) for one in untracked if one.hook == "PREROUTING"}
+    asked = {one.conditions._replace(exact=True) for one in untracked if one.hook == "PREROUTING"}
     only = asked.pop() if len(asked) == 1 else None
     target, name = made.shape.target, _shared.PROTOCOLS.get(only.protocol or 0) if only else None
     ports = only.destination_ports if only and only.source_ports == ALL_PORTS else ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, at_rule, rule
 from ruleset_lint.model.ruleset import Ruleset
@@ -71,7 +70,7 @@ def drops_clients(ruleset: Ruleset) -> Iterator[Finding]:
 
 
 def _is_dropped(ruleset: Ruleset, untracking: Untracking, part: Conditions) -> bool:
-    answers = answering(replace(part, destination_ports=CLIENT_PORTS))
+    answers = answering(part._replace(destination_ports=CLIENT_PORTS))
     if not any(untracking.rule in fate(ruleset, "PREROUTING", sketch).by for sketch in sketches(answers)):
         return False
     if may_pass(ruleset, "INPUT", answers, "UNTRACKED") or not may_pass(ruleset, "INPUT", answers, "ESTABLISHED"):
@@ -81,8 +80,8 @@ def _is_dropped(ruleset: Ruleset, untracking: Untracking, part: Conditions) -> b
 
 def _is_routed(ruleset: Ruleset, part: Conditions) -> bool:
     """Whether FORWARD lets through what is untracked, or the requests that it answers."""
-    answers = answering(replace(part, destination_ports=CLIENT_PORTS))
-    requests = opening(replace(mirrored(part), source_ports=CLIENT_PORTS))
+    answers = answering(part._replace(destination_ports=CLIENT_PORTS))
+    requests = opening(mirrored(part)._replace(source_ports=CLIENT_PORTS))
     lets_pass = may_pass if _is_router(ruleset) else accepting
     asked = (lets_pass(ruleset, "FORWARD", requests, state) for state in ("NEW", "UNTRACKED"))
     return bool(lets_pass(ruleset, "FORWARD", answers, "UNTRACKED")) or any(asked)
@@ -96,7 +95,7 @@ def _is_router(ruleset: Ruleset) -> bool:
 
 def _can_ask(ruleset: Ruleset, part: Conditions) -> bool:
     """Whether OUTPUT may let the host's requests out, in the state that raw gives them."""
-    requests = meet(opening(replace(mirrored(part), source_ports=CLIENT_PORTS)), NOT_LOOPBACK["OUTPUT"])
+    requests = meet(opening(mirrored(part)._replace(source_ports=CLIENT_PORTS)), NOT_LOOPBACK["OUTPUT"])
     if requests is None:
         return False
     untracked = {fate(ruleset, "OUTPUT", sketch).untracked for sketch in sketches(requests)}
@@ -106,7 +105,7 @@ def _can_ask(ruleset: Ruleset, part: Conditions) -> bool:
 
 def _finding(ruleset: Ruleset, untracking: Untracking, dropped: list[Conditions]) -> Finding:
     conditions = _shared.together(dropped)
-    answers = answering(replace(conditions, destination_ports=CLIENT_PORTS))
+    answers = answering(conditions._replace(destination_ports=CLIENT_PORTS))
     routed = _is_routed(ruleset, conditions)
     sure = not routed and all(
         fate(ruleset, "PREROUTING", sketch).untracked is Answer.YES for sketch in sketches(answers)
@@ -130,7 +129,7 @@ def _example(conditions: Conditions) -> str:
 
 
 def _fix(ruleset: Ruleset, untracking: Untracking, *, routed: bool) -> Fix:
-    requests = replace(mirrored(untracking.conditions), source_ports=CLIENT_PORTS)
+    requests = mirrored(untracking.conditions)._replace(source_ports=CLIENT_PORTS)
     asks_untracked = any(
         fate(ruleset, "OUTPUT", sketch).untracked is not Answer.NO for sketch in sketches(opening(requests))
     )

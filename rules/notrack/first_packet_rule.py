@@ -1,7 +1,6 @@
 """notrack/first-packet-rule"""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Severity, at_rule, rule
@@ -77,7 +76,7 @@ def first_packet_rule(ruleset: Ruleset) -> Iterator[Finding]:
 
 
 def _judged(ruleset: Ruleset, untracking: Untracking, part: Conditions) -> _Judged | None:
-    usual = replace(part, source_ports=CLIENT_PORTS) if part.source_ports == ALL_PORTS else part
+    usual = part._replace(source_ports=CLIENT_PORTS) if part.source_ports == ALL_PORTS else part
     for hook in _shared.filter_hooks(untracking):
         accepts = accepting(ruleset, hook, opening(usual), "UNTRACKED")
         if not accepts:

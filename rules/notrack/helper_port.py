@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Place, Safety, Severity, at_rule, rule
 from ruleset_lint.model.host import Host
@@ -117,8 +116,8 @@ def _expects_data(ruleset: Ruleset, untracking: Untracking) -> bool:
     """Whether FTP is untracked, and its data connections would pass as RELATED and only so."""
     if Service("tcp", 21) not in _touched(untracking.conditions):
         return False
-    asked = replace(untracking.conditions, source_ports=ALL_PORTS, flags_set=frozenset(), flags_clear=frozenset())
-    data = opening(replace(asked, destination_ports=_DATA))
+    asked = untracking.conditions._replace(source_ports=ALL_PORTS, flags_set=frozenset(), flags_clear=frozenset())
+    data = opening(asked._replace(destination_ports=_DATA))
     for hook in _shared.filter_hooks(untracking):
         if may_pass(ruleset, hook, data, "RELATED") and not may_pass(ruleset, hook, data, "NEW"):
             return untracking.hook == "PREROUTING" and not untracking.by_source_port

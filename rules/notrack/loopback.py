@@ -1,7 +1,6 @@
 """notrack/loopback"""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
@@ -94,7 +93,7 @@ def _is_late(ruleset: Ruleset, table: Table, made: Rule) -> bool:
     if test is None or test.negated or test.value != "lo":
         return False
     asked = list(_on(table, "PREROUTING", made, _ARRIVES))
-    outgoing = [replace(one, arrives=ANY_INTERFACE, leaves=Interfaces("lo")) for one in asked]
+    outgoing = [one._replace(arrives=ANY_INTERFACE, leaves=Interfaces("lo")) for one in asked]
     return bool(asked) and all(
         fate(ruleset, "OUTPUT", sketch).untracked is Answer.NO for one in outgoing for sketch in sketches(one)
     )
@@ -115,7 +114,7 @@ def _losing(ruleset: Ruleset, part: Conditions) -> str | None:
     """The chain that drops the packets because they are untracked."""
     usual = _usual(part)
     packets, state = (answering(usual), "ESTABLISHED") if _are_replies(part) else (opening(usual), "NEW")
-    inside = replace(packets, leaves=ANY_INTERFACE, arrives=Interfaces("lo"))
+    inside = packets._replace(leaves=ANY_INTERFACE, arrives=Interfaces("lo"))
     for hook, seen in (("OUTPUT", packets), ("INPUT", inside)):
         if not may_pass(ruleset, hook, seen, "UNTRACKED"):
             return hook if may_pass(ruleset, hook, seen, state) else None
@@ -128,7 +127,7 @@ def _are_replies(part: Conditions) -> bool:
 
 def _usual(part: Conditions) -> Conditions:
     """Packets whose other port is one that clients use."""
-    return replace(part, destination_ports=CLIENT_PORTS) if _are_replies(part) else part
+    return part._replace(destination_ports=CLIENT_PORTS) if _are_replies(part) else part
 
 
 def _is_half(ruleset: Ruleset, part: Conditions) -> bool:

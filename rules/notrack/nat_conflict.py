@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Safety, Severity, at_rule, rule
@@ -139,7 +138,7 @@ def _is_certain(ruleset: Ruleset, hook: str, asked: Conditions, untracking: Untr
         return False
     if hook != "POSTROUTING":
         return packets.destination_is_local is not False
-    plain = replace(packets, arrives=ANY_INTERFACE, destination_is_local=None)
+    plain = packets._replace(arrives=ANY_INTERFACE, destination_is_local=None)
     accepted = [asked_by(made) for made in accepting(ruleset, "FORWARD", plain, None)]
     chain = ruleset.chain("filter", "FORWARD")
     return any(found and found.exact for found in accepted) or bool(chain and chain.policy == "ACCEPT")
@@ -164,7 +163,7 @@ def _answers(made: Rule, asked: Conditions) -> Conditions | None:
     low, high, address = (found[2] or found[5], found[3], found[1] or found[4]) if found else (None, None, None)
     ports = ((int(low), int(high or low)),) if low else asked.destination_ports
     source = _known(address, made.family)
-    plain = replace(mirrored(asked), source=source, source_ports=ports, source_is_local=None)
+    plain = mirrored(asked)._replace(source=source, source_ports=ports, source_is_local=None)
     return plain if all(first <= last for first, last in ports) else None
 
 
@@ -180,7 +179,7 @@ def _unmasked(ruleset: Ruleset, asked: Conditions, untracking: Untracking) -> Co
     packets = untracking.conditions
     if untracking.hook != "PREROUTING" or untracking.by_source_port or packets.destination_is_local:
         return None
-    met = meet(packets, replace(asked, arrives=ANY_INTERFACE))
+    met = meet(packets, asked._replace(arrives=ANY_INTERFACE))
     if met is None or (met.arrives.pattern and met.arrives.pattern == met.leaves.pattern):
         return None
     served_here = bool(packets.destination) and (
@@ -203,7 +202,7 @@ def _answers_masked(ruleset: Ruleset, asked: Conditions, untracking: Untracking)
     )
     if not applies or answers.source or answers.destination or meet(answers, Conditions(arrives=asked.leaves)) is None:
         return None
-    met = meet(mirrored(answers), replace(asked, arrives=ANY_INTERFACE))
+    met = meet(mirrored(answers), asked._replace(arrives=ANY_INTERFACE))
     return met if met and may_pass(ruleset, "FORWARD", opening(met), "NEW") else None
 
 

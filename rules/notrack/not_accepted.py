@@ -1,7 +1,6 @@
 """notrack/not-accepted"""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
@@ -88,9 +87,9 @@ def not_accepted(ruleset: Ruleset) -> Iterator[Finding]:
 def _usual(part: Conditions) -> Conditions:
     """Packets whose other port is one that clients use."""
     if part.destination_ports == ALL_PORTS and part.source_ports != ALL_PORTS:
-        return replace(part, destination_ports=CLIENT_PORTS)
+        return part._replace(destination_ports=CLIENT_PORTS)
     if part.source_ports == ALL_PORTS and part.destination_ports != ALL_PORTS:
-        return replace(part, source_ports=CLIENT_PORTS)
+        return part._replace(source_ports=CLIENT_PORTS)
     return part
 
 
@@ -153,7 +152,7 @@ def _finding(ruleset: Ruleset, losses: list[_Loss]) -> Finding:
 def _name(loss: _Loss, packets: Conditions) -> str:
     """The service, by the port that the rule names."""
     by_source = loss.untracking.by_source_port
-    return _shared.service_name(replace(packets, destination_ports=ALL_PORTS) if by_source else packets)
+    return _shared.service_name(packets._replace(destination_ports=ALL_PORTS) if by_source else packets)
 
 
 def _fix(ruleset: Ruleset, loss: _Loss, packets: Conditions) -> Fix:

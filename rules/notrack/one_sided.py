@@ -1,7 +1,6 @@
 """notrack/one-sided"""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Safety, Severity, at_rule, rule
@@ -172,7 +171,7 @@ def _missing_rule(half: _Half, conditions: Conditions) -> str | None:
     untracking = half.untracking
     to_router = untracking.hook == half.hook == "PREROUTING"
     name = _shared.PROTOCOLS.get(conditions.protocol or 0)
-    simple = replace(conditions, destination=(), source=()).exact and untracking.hook != half.hook
+    simple = conditions._replace(destination=(), source=()).exact and untracking.hook != half.hook
     addresses = _swapped_addresses(untracking.way)
     if to_router or name is None or not simple or addresses is None or not _one_port_side(conditions):
         return None

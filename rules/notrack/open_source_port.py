@@ -1,7 +1,6 @@
 """notrack/open-source-port"""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
@@ -92,11 +91,11 @@ def _holes(ruleset: Ruleset, untracking: Untracking, part: Conditions) -> Iterat
 
 def _attack(part: Conditions, stranger: int, port: int) -> Conditions:
     whole = (1 << (32 if part.family == 4 else 128)) - 1
-    return opening(replace(part, source=(Network(stranger, whole),), destination_ports=((port, port),)))
+    return opening(part._replace(source=(Network(stranger, whole),), destination_ports=((port, port),)))
 
 
 def _hole(ruleset: Ruleset, untracking: Untracking, hook: str, attack: Conditions) -> _Hole | None:
-    if may_pass(ruleset, hook, replace(attack, source_ports=_ANOTHER_PORT), "NEW"):
+    if may_pass(ruleset, hook, attack._replace(source_ports=_ANOTHER_PORT), "NEW"):
         return None
     for sketch in sketches(attack, "UNTRACKED"):
         untracked = fate(ruleset, "PREROUTING", sketch).untracked

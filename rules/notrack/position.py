@@ -1,7 +1,6 @@
 """notrack/position"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
@@ -78,7 +77,7 @@ def position(ruleset: Ruleset) -> Iterator[Finding]:
 
 
 def _misplaced(ruleset: Ruleset, untracking: Untracking, part: Conditions) -> Iterator[_Misplaced]:
-    usual = replace(part, source_ports=CLIENT_PORTS) if part.source_ports == ALL_PORTS else part
+    usual = part._replace(source_ports=CLIENT_PORTS) if part.source_ports == ALL_PORTS else part
     packets = opening(usual)
     for hook in _shared.filter_hooks(untracking):
         accepts = _accepts(ruleset, hook, packets)

@@ -1,7 +1,6 @@
 """notrack/shared-port"""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Place, Safety, Severity, at_rule, rule
@@ -102,7 +101,7 @@ def _own(ruleset: Ruleset, part: Conditions) -> _Clash | None:
 
 def _senders(ruleset: Ruleset, part: Conditions) -> tuple[Rule, ...]:
     """Rules of OUTPUT that accept NEW from this very source port."""
-    requests = replace(mirrored(part), destination_ports=ALL_PORTS)
+    requests = mirrored(part)._replace(destination_ports=ALL_PORTS)
     found = accepting(ruleset, "OUTPUT", requests, "NEW")
     return tuple(made for made in found if _names_source_port(made, part.destination_ports[0]))
 
@@ -118,7 +117,7 @@ def _masqueraded(ruleset: Ruleset, part: Conditions) -> _Clash | None:
     low, high = part.destination_ports[0]
     if part.destination or (part.protocol == TCP and high < _PRIVILEGED) or low != high:
         return None
-    flows = replace(mirrored(part), destination_ports=ALL_PORTS, source_is_local=None)
+    flows = mirrored(part)._replace(destination_ports=ALL_PORTS, source_is_local=None)
     rules = [made for made in ruleset.where(_keeps_ports) if made.table == "nat" and _translates(made, flows, part)]
     if not rules or not may_pass(ruleset, "FORWARD", flows, "NEW"):
         return None
@@ -133,7 +132,7 @@ def _translates(made: Rule, flows: Conditions, part: Conditions) -> bool:
     asked = asked_by(made)
     met = meet(asked, flows) if asked else None
     # answers come in where the flows went out
-    return bool(asked and met and meet(replace(part, leaves=asked.arrives), Conditions(arrives=asked.leaves)))
+    return bool(asked and met and meet(part._replace(leaves=asked.arrives), Conditions(arrives=asked.leaves)))
 
 
 def _keeps_ports(shape: Shape) -> bool:

@@ -82,7 +82,7 @@ def in_states(ruleset: Ruleset, hook: str, sketch: Sketch) -> Iterator[Sketch]:
     if untracked is not Answer.YES:
         yield sketch
     if untracked is not Answer.NO:
-        yield replace(sketch, state="UNTRACKED")
+        yield sketch._replace(state="UNTRACKED")
 
 
 def may_pass(ruleset: Ruleset, hook: str, sketch: Sketch, sources: str = "") -> bool:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -125,9 +124,9 @@ def _inside(ruleset: Ruleset, made: Rule) -> Sketch | None:
         addresses = network(found[1], ruleset.family)
     except ValueError:
         return None
-    sketch = replace(_shared.opening(ruleset.family, protocol.value, port), destination=addresses[0])
+    sketch = _shared.opening(ruleset.family, protocol.value, port)._replace(destination=addresses[0])
     if bridge and bridge.negated:  # `! -i docker0`: the bridge of the container
-        return replace(sketch, not_in=bridge.value, out_interface=bridge.value)
+        return sketch._replace(not_in=bridge.value, out_interface=bridge.value)
     return sketch
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ruleset_lint.lint import Confidence, Configuration, Finding, Fix, Safety, Severity, rule
 from ruleset_lint.model.host import Host
@@ -78,7 +77,7 @@ def _shut_hook(ruleset: Ruleset, service: Service) -> str | None:
 
 def _sketch(ruleset: Ruleset, hook: str, service: Service) -> Sketch:
     protocol, port = _shared.PROTOCOLS[service.protocol], (service.port, service.port)
-    request = replace(_shared.opening(ruleset.family, protocol, service.port), source_port=None)
+    request = _shared.opening(ruleset.family, protocol, service.port)._replace(source_port=None)
     if hook == "INPUT":
         return request
     return Sketch(
@@ -93,7 +92,7 @@ def _sketch(ruleset: Ruleset, hook: str, service: Service) -> Sketch:
 
 def _other_ports(ruleset: Ruleset) -> bool:
     """Whether a port is open that may be the one that the service listens on instead of its own."""
-    request = replace(_shared.opening(ruleset.family, TCP, None), source_port=None)
+    request = _shared.opening(ruleset.family, TCP, None)._replace(source_port=None)
     decisions = _shared.outcome(ruleset, "INPUT", request).decisions
     return any(one.verdict in _shared.PASSES and (one.rule is None or _is_odd(one.rule)) for one in decisions)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ruleset_lint.lint import Confidence, Finding, Fix, Safety, Severity, at_rule, rule
 from ruleset_lint.model.host import Host
@@ -66,9 +65,9 @@ def loopback(host: Host, ruleset: Ruleset) -> Iterator[Finding]:
 
 def _sketch(family: int, hook: str, protocol: int) -> Sketch:
     own = _OWN[family]
-    asked = replace(_shared.opening(family, protocol, _shared.UNNAMED_PORT), not_in=None, source=own, destination=own)
-    local = replace(asked, source_is_local=True, destination_is_local=True)
-    return replace(local, out_interface="lo") if hook == "OUTPUT" else replace(local, in_interface="lo")
+    asked = _shared.opening(family, protocol, _shared.UNNAMED_PORT)._replace(not_in=None, source=own, destination=own)
+    local = asked._replace(source_is_local=True, destination_is_local=True)
+    return local._replace(out_interface="lo") if hook == "OUTPUT" else local._replace(in_interface="lo")
 
 
 def _dropped(ruleset: Ruleset, hook: str) -> Finding | None:
@@ -94,7 +93,7 @@ def _by_address(ruleset: Ruleset) -> Iterator[Rule]:
         source = made.source
         in_input = made.table == "filter" and "INPUT" in hooks.get(made.chain, ())
         if in_input and source and all(map(_is_loopback, source.value)) and _shared.loads(ruleset):
-            sketch = replace(_sketch(made.family, "INPUT", TCP), in_interface=None, not_in="lo")
+            sketch = _sketch(made.family, "INPUT", TCP)._replace(in_interface=None, not_in="lo")
             decisions = _shared.outcome(ruleset, "INPUT", sketch, sources=_shared.LOOPBACK).decisions
             if any(one.rule is made for one in decisions):
                 yield made

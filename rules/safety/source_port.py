@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 
 from ruleset_lint.lint import Confidence, Edit, Finding, Fix, Safety, Severity, Span, at_rule, rule
@@ -90,7 +89,7 @@ def _hole(ruleset: Ruleset, hook: str, made: Rule) -> Confidence | None:
     other = next((port for port in _OTHERS if not any(low <= port <= high for low, high in ports.value)), None)
     for closed in _CLOSED if other is not None else ():
         sketch = _shared.opening(ruleset.family, protocol.value, closed)
-        attack, control = (replace(sketch, source_port=(port, port)) for port in (first, other or 0))
+        attack, control = (sketch._replace(source_port=(port, port)) for port in (first, other or 0))
         if _accepts(ruleset, hook, made, attack) and not _shared.may_pass(ruleset, hook, control, _shared.ANYBODY):
             sure = _shared.must_pass(ruleset, hook, attack, _shared.ANYBODY)
             return Confidence.PROVEN if sure else Confidence.LIKELY

@@ -57,11 +57,18 @@ class Table:
         return tuple(itertools.chain.from_iterable(map(_rules, self.chains.values())))
 
     @cached_property
+    def by_shape(self) -> Mapping[Shape, Sequence[Rule]]:
+        """The same, by shape."""
+        found: defaultdict[Shape, list[Rule]] = defaultdict(list)
+        deque(map(list.append, map(found.__getitem__, map(_shape, self.rules)), self.rules), maxlen=0)
+        return dict(found)
+
+    @cached_property
     def callers(self) -> Mapping[str, tuple[Rule, ...]]:
         """The rules that jump or go to a chain, by its name."""
         calling = self._calling
         found: dict[str, list[Rule]] = {}
-        for rule in itertools.chain.from_iterable(chain.rules for chain in self.chains.values() if calling):
+        for rule in self.rules if calling else ():
             operand = calling.get(rule.shape)
             if operand is not None:
                 found.setdefault(rule.text(operand), []).append(rule)
@@ -95,8 +102,7 @@ class Table:
     @cached_property
     def _calling(self) -> Mapping[Shape, Operand]:
         """What rules of a shape jump or go to that is not a target of the catalogue."""
-        shapes = set(map(_shape, itertools.chain.from_iterable(chain.rules for chain in self.chains.values())))
-        return {shape: jump.operands[0] for shape in shapes if (jump := shape.jump) and jump.operands}
+        return {shape: jump.operands[0] for shape in self.by_shape if (jump := shape.jump) and jump.operands}
 
     @cached_property
     def hooks(self) -> Mapping[str, frozenset[str]]:
@@ -166,11 +172,11 @@ class Ruleset:
     @cached_property
     def by_shape(self) -> Mapping[Shape, tuple[Rule, ...]]:
         """The rules that are loaded, by shape."""
-        found: defaultdict[Shape, list[Rule]] = defaultdict(list)
+        found: dict[Shape, tuple[Rule, ...]] = {}
         for table in self.tables.values():
-            shapes = map(_shape, table.rules)
-            deque(map(list.append, map(found.__getitem__, shapes), table.rules), maxlen=0)
-        return {shape: tuple(rules) for shape, rules in found.items()}
+            for shape, rules in table.by_shape.items():
+                found[shape] = found.get(shape, ()) + tuple(rules)
+        return found
 
     @cached_property
     def places(self) -> Mapping[Shape, Sequence[tuple[str, str]]]:

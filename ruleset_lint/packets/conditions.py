@@ -5,7 +5,6 @@ conditions that exclude each other do so whatever was left out.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ruleset_lint.netfilter.values import STATES, Network, Ports
@@ -30,8 +29,7 @@ class Interfaces(NamedTuple):
 ANY_INTERFACE = Interfaces()
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(NamedTuple):
     """Fields of a packet; None, no network and ALL_PORTS ask nothing. `states` are those a packet may be in."""
 
     family: int = 4

@@ -7,7 +7,6 @@ library of diagrams: import it when it is needed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
 
 from ruleset_lint.model.ruleset import Ruleset
@@ -73,7 +72,7 @@ def _untracked(ruleset: Ruleset, hook: str, sketch: Sketch) -> Answer:
     space, summary = folded.reading.space, folded.summary(Step(hook, "raw"))
     if summary is None:
         return Answer.NO
-    fresh = space.of(All((formula_of_sketch(replace(sketch, state=None)), in_state("INVALID"))))
+    fresh = space.of(All((formula_of_sketch(sketch._replace(state=None)), in_state("INVALID"))))
     refused = [packets for verdict, packets in summary.verdicts.items() if _is_refusal(verdict)]
     if ruleset.tables["raw"].chains[hook].policy == "DROP":
         refused.append(summary.onward)

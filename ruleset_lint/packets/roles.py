@@ -94,4 +94,4 @@ def _names_some(made: Rule, refusing: frozenset[Shape]) -> bool:
 def _with_flags(conditions: Conditions, present: set[str], absent: set[str]) -> Conditions:
     if conditions.protocol != TCP:
         return conditions
-    return replace(conditions, flags_set=frozenset(present), flags_clear=frozenset(absent))
+    return conditions._replace(flags_set=frozenset(present), flags_clear=frozenset(absent))

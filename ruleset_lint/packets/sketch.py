@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from ruleset_lint.model.rule import Rule, Test
 from ruleset_lint.model.shape import Part, Use
@@ -29,8 +29,7 @@ def both(first: Answer, second: Answer) -> Answer:
     return Answer.YES if first is second is Answer.YES else Answer.MAYBE
 
 
-@dataclass(frozen=True, slots=True)
-class Sketch:
+class Sketch(NamedTuple):
     """What is known of a packet; None is not known.
 
     `ports` are the least and the most that a port may be. `state` is what conntrack reports. `flags_set` and

@@ -247,7 +247,7 @@ def _by_interface(question: Question, rules: Sequence[Rule]) -> list[Sketch]:
         return [question.first]
     examples = [name.removesuffix("+") for name in names if name != "+"]
     other = next(candidate for candidate in _UNNAMED if not any(candidate.startswith(name) for name in examples))
-    return [replace(question.first, in_interface=name) for name in (*examples, other)]
+    return [question.first._replace(in_interface=name) for name in (*examples, other)]
 
 
 _UNNAMED = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
@@ -65,7 +65,7 @@ def _on_way(work: Work) -> Iterator[tuple[Rule, Sketch]]:
     seen: set[int] = set()
     for ways, packets in work.ways:
         for state, (table, hook) in itertools.product(_STATES, ways):
-            sketch = replace(packets, state=state)
+            sketch = packets._replace(state=state)
             for rule in rules_on_way(work.ruleset, table, hook, sketch):
                 if rule.line.number not in seen:
                     seen.add(rule.line.number)
@@ -141,7 +141,7 @@ def _counted(work: Work) -> Iterator[Refusal]:
             continue
         if work.service.protocol == "udp":
             yield _refuse(work, "R4", f"{memory[0]} counts packets, and no UDP packet tells that it is the first", rule)
-        elif answer(rule, replace(incoming(work), state="NEW")) is not Answer.NO:
+        elif answer(rule, incoming(work)._replace(state="NEW")) is not Answer.NO:
             reason = f"{memory[0]} no longer sees stray packets that were NEW, only bare SYNs"
             yield _refuse(work, "W", reason, rule, warning=True)
 

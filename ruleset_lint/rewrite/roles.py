@@ -9,7 +9,7 @@ and legacy).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ruleset_lint.netfilter.hooks import FORWARDED, INCOMING, OUTGOING
 from ruleset_lint.packets.sketch import Sketch
@@ -120,7 +120,7 @@ def _incoming_routine(work: Work, table: str, hook: str) -> Routine:
     new = _copy(work, table, hook, opening(work))
     if work.service.protocol != "tcp":
         return new
-    later = _copy(work, table, hook, replace(packets, state="ESTABLISHED", flags_clear=frozenset({"SYN"})))
+    later = _copy(work, table, hook, packets._replace(state="ESTABLISHED", flags_clear=frozenset({"SYN"})))
     opened = _opened(work, later, of_reply=False) if table == "filter" else later
     invalid = _copy(work, table, hook, in_state(packets, "INVALID"))
     if new is opened is invalid:
@@ -193,8 +193,8 @@ def _divert_resets(work: Work, table: str, hook: str) -> Iterator[Diversion]:
 def _divert_reset(work: Work, table: str, hook: str, *, inward: bool) -> Iterator[Diversion]:
     """Resets to a server behind (inward), or in the service's name."""
     packets = incoming(work) if inward else outgoing(work)
-    reset = replace(packets, flags_set=frozenset({"RST"}), flags_clear=frozenset({"SYN", "FIN"}))
-    sketch = replace(reset, not_in=None, destination_is_local=None) if work.behind else reset
+    reset = packets._replace(flags_set=frozenset({"RST"}), flags_clear=frozenset({"SYN", "FIN"}))
+    sketch = reset._replace(not_in=None, destination_is_local=None) if work.behind else reset
     if not _needs_copy(work, table, hook, sketch):
         return
     related = _copy(work, table, hook, in_state(sketch, "RELATED"))

@@ -6,7 +6,7 @@ Loopback stays tracked: its packets pass OUTPUT and PREROUTING with one entry, a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -97,7 +97,7 @@ def incoming(work: Work) -> Sketch:
     """Packets from outside to the service."""
     port = work.service.port
     if work.behind:
-        return replace(_forwarded(work), destination_port=(port, port), destination=work.server)
+        return _forwarded(work)._replace(destination_port=(port, port), destination=work.server)
     return Sketch(
         family=work.ruleset.family,
         protocol=work.protocol,
@@ -111,7 +111,7 @@ def outgoing(work: Work) -> Sketch:
     """Packets from the service to the outside."""
     port = work.service.port
     if work.behind:
-        return replace(_forwarded(work), source_port=(port, port), source=work.server)
+        return _forwarded(work)._replace(source_port=(port, port), source=work.server)
     return Sketch(
         family=work.ruleset.family,
         protocol=work.protocol,
@@ -130,7 +130,7 @@ def _forwarded(work: Work) -> Sketch:
 def opening(work: Work) -> Sketch:
     """The first packet of a connection to the service."""
     return (
-        bare_syn(replace(incoming(work), state="NEW"))
+        bare_syn(incoming(work)._replace(state="NEW"))
         if work.service.protocol == "tcp"
         else in_state(incoming(work), "NEW")
     )
@@ -141,7 +141,7 @@ def icmp_error(work: Work, *, inward: bool) -> Sketch:
     protocol = PROTOCOLS["icmp" if work.ruleset.family == 4 else "icmpv6"]
     if work.behind:
         to = work.server if inward else None
-        return replace(_forwarded(work), protocol=protocol, destination=to)
+        return _forwarded(work)._replace(protocol=protocol, destination=to)
     if inward:
         return Sketch(family=work.ruleset.family, protocol=protocol, not_in="lo", destination_is_local=True)
     return Sketch(family=work.ruleset.family, protocol=protocol, not_out="lo", source_is_local=True)
@@ -150,17 +150,17 @@ def icmp_error(work: Work, *, inward: bool) -> Sketch:
 def own_error(work: Work, *, inward: bool) -> Sketch:
     """ICMP errors that a router sends itself about a flow that it forwards."""
     forwarded = icmp_error(work, inward=inward)
-    return replace(forwarded, not_in=None, destination_is_local=None, source_is_local=True)
+    return forwarded._replace(not_in=None, destination_is_local=None, source_is_local=True)
 
 
 def in_state(sketch: Sketch, state: str) -> Sketch:
     """The same packets in a state."""
-    return replace(sketch, state=state)
+    return sketch._replace(state=state)
 
 
 def bare_syn(sketch: Sketch) -> Sketch:
     """Those of the packets that open a TCP connection."""
-    return replace(sketch, flags_set=frozenset({"SYN"}), flags_clear=frozenset({"FIN", "RST", "ACK"}))
+    return sketch._replace(flags_set=frozenset({"SYN"}), flags_clear=frozenset({"FIN", "RST", "ACK"}))
 
 
 def protocol_tcp() -> Condition:

@@ -8,7 +8,7 @@ TCP and ICMP packets are INVALID. UDP tells nothing: what may be a reply is ESTA
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.tracking import untracks
@@ -65,7 +65,7 @@ class _Place:
 
     def copy(self, state: str, sketch: Sketch) -> Routine:
         """The chain for the packets of a sketch if connection tracking reported the state."""
-        return specialise(self.job.workshop, self.job.ruleset, self.table, self.hook, replace(sketch, state=state))
+        return specialise(self.job.workshop, self.job.ruleset, self.table, self.hook, sketch._replace(state=state))
 
     def decides(self) -> bool:
         """Whether what it says opens connections."""
@@ -181,7 +181,7 @@ def _opening(place: _Place, packets: Sketch, *, of_reply: bool) -> Opening:
     first = Sketch(family=packets.family, protocol=packets.protocol, state="NEW")
     leaves = place.hook == "OUTPUT"
     if packets.protocol == 6:
-        first = replace(first, flags_set=frozenset({"SYN"}), flags_clear=frozenset({"FIN", "RST", "ACK"}))
+        first = first._replace(flags_set=frozenset({"SYN"}), flags_clear=frozenset({"FIN", "RST", "ACK"}))
         return Opening(table, hook, first, "tcp", of_reply, None if leaves else _reply_ports(place))
     return Opening(table, hook, first, "udp", of_reply, _reply_ports(place), () if leaves else _ASKED_BY_UDP)
 
