@@ -171,6 +171,8 @@ def test_what_loads_is_not_refused(line: str) -> None:
         (":-foo - [0:0]", "nft"),
         ("-A INPUT ! -s 0.0.0.0/0", "nft"),
         ("-A INPUT ! -s 10.0.0.1/0.0.0.0", "nft"),
+        ("-A INPUT ! -d 10.0.0.1/+0", "nft"),
+        ("-A INPUT ! -s 10.0.0.1/0x00", "nft"),
         ("-A INPUT -j QUEUE", "nft"),
         ("-A INPUT ! -p tcp --dport 22", "legacy"),
         ("-A INPUT ! -p tcp -m tcp --dport 22", "legacy"),

@@ -75,7 +75,7 @@ def _parameters(rule: Rule) -> Iterator[Misplaced]:
 
 def _is_any(rule: Rule, name: str, value: str) -> bool:
     _, slash, mask = value.partition("/")
-    if not slash or mask.strip("0.:xX"):  # most networks: their mask has another digit
+    if not slash or mask.strip("+0.:xX"):  # most networks: their mask has another digit
         return False
     test = rule.source if name == "-s" else rule.destination
     return bool(test and not test.value[0].mask)
