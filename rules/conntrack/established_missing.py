@@ -10,6 +10,7 @@ from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Operand, Shape
 from ruleset_lint.netfilter.extension import Verdict
+from ruleset_lint.netfilter.services import REPORTED_TO
 from ruleset_lint.packets.answers import Answers
 from ruleset_lint.packets.asked import asked_on, ways
 from ruleset_lint.packets.conditions import Conditions, Interfaces, meet, sketches
@@ -26,8 +27,6 @@ _OUTSIDE = {
     "FORWARD": Conditions(),
     "OUTPUT": Conditions(leaves=Interfaces(excluded="lo")),
 }
-# traps, syslog, flow records, measurements: nobody answers
-_ONE_PACKET = frozenset({162, 514, 2055, 4739, 6343, 8125, 9995, 9996, 12201, 25826})
 _MOST_LOOKED_AT = 64
 _MOST_STEPS = 100_000  # rules to walk past for one chain
 
@@ -179,7 +178,7 @@ def _may_match(ruleset: Ruleset, hook: str, letting: Sequence[Shape], packets: C
 
 def _is_one_packet(packets: Conditions) -> bool:
     ports = packets.destination_ports
-    return packets.protocol == UDP and all(low == high and low in _ONE_PACKET for low, high in ports)
+    return packets.protocol == UDP and all(low == high and low in REPORTED_TO for low, high in ports)
 
 
 def _is_tracked(ruleset: Ruleset, hook: str, packets: Conditions) -> bool:

@@ -9,6 +9,7 @@ from ruleset_lint.lint import Edit, Place, Span, at_line, at_rule
 from ruleset_lint.model.rule import Rule
 from ruleset_lint.model.ruleset import Ruleset
 from ruleset_lint.model.shape import Shape
+from ruleset_lint.netfilter.services import ONE_WAY
 from ruleset_lint.netfilter.values import Network, Ports
 from ruleset_lint.packets.conditions import ALL_PORTS, Conditions, sketches
 from ruleset_lint.packets.roles import TCP, UDP
@@ -17,9 +18,6 @@ from ruleset_lint.packets.untracked import Untracking, fate
 
 PROTOCOLS = {TCP: "tcp", UDP: "udp", 33: "dccp", 132: "sctp", 136: "udplite"}
 
-# UDP whose receiver never answers from that port: syslog, traps, GTP-U, NetFlow, IPFIX, VXLAN, sFlow, GENEVE, statsd,
-# GELF, collectd
-_ONE_WAY = frozenset({162, 514, 2055, 2152, 4739, 4754, 4789, 6081, 6343, 8125, 8472, 9995, 9996, 12201, 25826})
 _MOST_PLACES = 8
 
 
@@ -88,7 +86,7 @@ def _is_group(network: Network) -> bool:
 def is_one_way(conditions: Conditions) -> bool:
     """Whether nobody answers from these ports."""
     ports = _ports(conditions)
-    return conditions.protocol == UDP and all(low == high and low in _ONE_WAY for low, high in ports)
+    return conditions.protocol == UDP and all(low == high and low in ONE_WAY for low, high in ports)
 
 
 def only_first_packets(conditions: Conditions) -> bool:

@@ -63,6 +63,12 @@ SENDS_FROM_OWN_PORT = _services(
 )  # fmt: skip
 """Services whose program opens flows from the port it serves: untracked, the answers to them look like requests."""
 
+REPORTED_TO = frozenset({162, 514, 2055, 4739, 6343, 8125, 9995, 9996, 12201, 25826})
+"""UDP ports of those who are told and never answer: traps, syslog, NetFlow, IPFIX, sFlow, statsd, GELF, collectd."""
+
+ONE_WAY = REPORTED_TO | {2152, 4754, 4789, 6081, 8472}
+"""UDP ports whose receiver never answers from that port: those, and tunnels (GTP-U, GRE, VXLAN, GENEVE)."""
+
 BROADCAST_OR_MULTICAST = _services("udp", 67, 137, 138, 319, 320, 520, 521, 547, 1900, 1985, 3702, 5353, 5355)
 """Services asked by broadcast or multicast: the request is not to a local address."""
 
