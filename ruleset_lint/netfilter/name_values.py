@@ -75,9 +75,8 @@ def owner(value: str, family: int) -> str:
     """A user or group by number or name, or a range of numbers."""
     if value and not re.match(r"[-+0-9\s]", value):
         return value
-    low, _, high = re.match("([^-:]*)([-:]?)(.*)", value, re.DOTALL).groups()  # type: ignore[union-attr]
-    ends = [number_up_to(end, 0xFFFFFFFE) for end in (low, high if _ else low)]
-    if not 0 <= ends[0] <= ends[1]:
+    ends = [number_up_to(end, 0xFFFFFFFE) for end in re.split("[-:]", value, maxsplit=1)]
+    if not 0 <= ends[0] <= ends[-1]:
         raise ValueError("number up to 4294967294, range of numbers or name expected")
     return value
 
