@@ -93,7 +93,7 @@ def growth(taken: Sequence[Point], start: float) -> Iterator[str]:
         if before.kind == after.kind and after.rules > before.rules:
             lower, upper = (one.check.cpu - start for one in (before, after))
             steps = f"{after.kind}: {before.rules} to {after.rules} rules"
-            if lower < start / 4:
+            if min(lower, upper) < start / 4:
                 yield f"{steps}: lost in the time it takes to start"
             else:
                 power = math.log(upper / lower) / math.log(after.rules / before.rules)

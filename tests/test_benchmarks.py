@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import broken, conformance, corpus, speed
-from benchmarks.cost import FailedError, cost
+from benchmarks.cost import Cost, FailedError, cost
 from benchmarks.measures import Case, judged
 from benchmarks.normal_form import groups
 from benchmarks.restore import BACKENDS, Backend, ask, missing
@@ -112,6 +112,22 @@ def test_a_cost_is_measured() -> None:
 def test_a_command_that_fails_has_no_cost() -> None:
     with pytest.raises(FailedError, match="exit code 3"):
         cost([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ((2.0, 3.0), "exponent 1.00"),
+        ((1.1, 1.2), "lost in the time it takes to start"),
+        ((2.0, 0.9), "lost in the time it takes to start"),
+    ],
+    ids=["linear", "too small", "a machine that is busy"],
+)
+def test_growth_is_told_where_it_shows(seconds: tuple[float, float], said: str) -> None:
+    points = [
+        speed.Point("flat", size, size, Cost(cpu, 0), Cost(1, 0)) for size, cpu in zip((10, 20), seconds, strict=True)
+    ]
+    assert said in next(speed.growth(points, 1.0))
 
 
 @needs_restore
